@@ -1,0 +1,83 @@
+"""What gives every deployment an address."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mastra_admin_sdk.models import Route
+
+
+@dataclass(frozen=True, slots=True)
+class RouterEndpoint:
+    """Where the router listens: what a request from this machine connects to, whatever its host name."""
+
+    scheme: str
+    address: str
+    port: int
+
+
+class Router(ABC):
+    """A reverse proxy that is changed while it runs and never restarted for a route.
+
+    Started on first use, detached; the next process adopts the one that runs.
+    """
+
+    @abstractmethod
+    def start(self) -> RouterEndpoint:
+        """Start it, or adopt the one that runs. Can be repeated.
+
+        Raises:
+            RouterError: it doesn't start, or its port belongs to somebody else; the message names who, if it can tell.
+        """
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End it, whoever started it. Not running is no error."""
+
+    @abstractmethod
+    def is_running(self) -> bool:
+        """True when it answers."""
+
+    @abstractmethod
+    def register(self, route: Route) -> None:
+        """Add a route, or point its host to another target in one atomic change."""
+
+    @abstractmethod
+    def unregister(self, host: str) -> None:
+        """Remove a route; an unknown host is no error."""
+
+    @abstractmethod
+    def get_route(self, host: str) -> Route | None:
+        """Return the route that is in force for a host. ``deployment_id`` is the one it was registered with."""
+
+    @abstractmethod
+    def list_routes(self) -> Sequence[Route]:
+        """Return the routes in force, by host."""
+
+    @abstractmethod
+    def reconcile(self, routes: Iterable[Route]) -> int:
+        """Make the routes in force equal to ``routes``, writing differences only; return how many were written."""
+
+    @abstractmethod
+    def count_requests(self, target_host: str, target_port: int) -> int:
+        """Return how many requests are under way on a target, also one that no route names any more."""
+
+    @abstractmethod
+    def make_url(self, host: str) -> str:
+        """Return the address that people open for a host, such as ``http://…localhost:8080``."""
+
+    @property
+    @abstractmethod
+    def endpoint(self) -> RouterEndpoint:
+        """Where it listens, running or not."""
+
+    @property
+    @abstractmethod
+    def base_domain(self) -> str:
+        """Domain under which hosts are made."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Return in a few words what this is, for reprs and ``doctor``."""

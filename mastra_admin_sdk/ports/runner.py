@@ -1,0 +1,120 @@
+"""What turns sources into artifacts and artifacts into running servers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from mastra_admin_sdk.models import Artifact, BuildRequest, ServerExit, ServerIdentity, ServerSpec, SourceProject
+
+
+class LogSink(Protocol):
+    """Takes the lines of a build's log. Each is numbered and redacted where it is written."""
+
+    def write(self, text: str, *, stream: str = "out") -> None:
+        """Write one line. ``stream`` is ``out``, ``err``, or ``info`` for what MastraAdmin itself says."""
+
+    def tail(self, count: int = 100) -> list[str]:
+        """Return the texts of the last lines, redacted."""
+
+
+class CancelCheck(Protocol):
+    """Asked often by everything that takes long."""
+
+    def __call__(self) -> None:
+        """Return at once, or raise `BuildCancelled` or `LeaseLost` when the work is to end."""
+
+
+PhaseCallback = Callable[[str], None]
+"""Called with the name of each phase as it starts."""
+
+
+class Runner(ABC):
+    """Builds and runs Mastra servers.
+
+    Servers outlive the process that started them: whoever holds a `ServerIdentity` can ask after a server and stop it.
+    """
+
+    @abstractmethod
+    def build(self, request: BuildRequest, log: LogSink, cancel: CancelCheck, on_phase: PhaseCallback) -> Artifact:
+        """Install and build the copy in ``request.workspace`` and leave the artifact in ``request.artifact_dir``.
+
+        Phases: ``install`` and ``build``. A failure leaves no artifact and no process behind.
+
+        Raises:
+            CommandFailed: a command failed; command, exit code and last lines are in its evidence.
+            PhaseTimeout, BuildCancelled, ToolMissing.
+        """
+
+    @abstractmethod
+    def load_artifact(self, record: Mapping[str, Any]) -> Artifact:
+        """Return the artifact that `dump_artifact` described; `BuildError` when its folder is gone."""
+
+    @abstractmethod
+    def dump_artifact(self, artifact: Artifact) -> Mapping[str, Any]:
+        """Describe an artifact as JSON for the build's record."""
+
+    @abstractmethod
+    def find_port(self, taken: frozenset[int]) -> int:
+        """Return a port of the range that isn't ``taken`` and on which nobody listens.
+
+        Raises:
+            NoFreePort: none is left; the message names the range and who has how many.
+        """
+
+    @abstractmethod
+    def start(self, spec: ServerSpec) -> ServerIdentity:
+        """Start a server and return as soon as its process exists.
+
+        Raises:
+            ServerError: the process could not be started.
+        """
+
+    @abstractmethod
+    def wait_healthy(self, server: ServerIdentity, timeout: float, cancel: CancelCheck) -> None:
+        """Wait until the server answers its health check and the listener is one of its own processes.
+
+        Raises:
+            ServerUnhealthy: it ended or didn't answer in time; ``evidence["log_tail"]`` has its last 100 lines, and
+                ``evidence["port_taken"]`` is true when its port was taken by a stranger.
+        """
+
+    @abstractmethod
+    def is_healthy(self, server: ServerIdentity) -> bool:
+        """Ask the server's health check once, briefly."""
+
+    @abstractmethod
+    def is_running(self, server: ServerIdentity) -> bool:
+        """True while the server and the small process above it exist: same pids, same start, same boot."""
+
+    @abstractmethod
+    def stop(self, server: ServerIdentity, grace: float) -> ServerExit:
+        """End a server: one SIGTERM, up to ``grace`` seconds, then SIGKILL to all that is left of it.
+
+        Afterwards none of its processes exists and nothing of it listens on its port. A server that is gone already
+        is no error.
+        """
+
+    @abstractmethod
+    def read_exit(self, server: ServerIdentity) -> ServerExit | None:
+        """Return how a server ended as the process above it recorded, or ``None`` while it runs."""
+
+    @abstractmethod
+    def read_trace_status(self, server: ServerIdentity) -> Mapping[str, Any]:
+        """Return what the tracing module in the server says: ``{"traced": bool, "reason": str | None, …}``, or empty.
+
+        Keys: ``traced``, ``reason``, ``mastra``, ``core_version``, ``observability``, ``written``, ``dropped``.
+        """
+
+    @abstractmethod
+    def check_source(self, project: SourceProject) -> tuple[str, ...]:
+        """Return notes on how a project would be built, such as which Node; `ToolMissing` when it can't be."""
+
+    @abstractmethod
+    def find_strays(self) -> list[int]:
+        """Return pids of processes that belong to a server of this home but to no running small process above it."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Return in a few words what this is, for reprs and ``doctor``."""

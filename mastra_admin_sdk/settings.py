@@ -1,0 +1,198 @@
+"""The one table of settings, and how their values are found.
+
+Precedence, first wins:
+
+1. an argument of `MastraAdmin` or `load_settings` (the command line passes its options here),
+2. the environment variable named in the table,
+3. ``settings.toml`` in the home folder,
+4. the default in the table.
+
+Only this module reads the environment; everything below gets values.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import SettingError
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table."""
+
+    name: str
+    type: type
+    default: Any
+    help: str
+    secret: bool = False
+
+    @property
+    def env(self) -> str:
+        """The environment variable that sets it."""
+        return f"MASTRA_ADMIN_{self.name.upper()}"
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("home", str, "", "Folder that holds everything; empty: the platform's data folder of this user."),
+    Setting(
+        "database_url", str, "", "SQLAlchemy URL of a PostgreSQL database; empty: SQLite in the home.", secret=True
+    ),
+    Setting("database_schema", str, "mastra_admin", "Schema that holds the tables on PostgreSQL."),
+    Setting("secret_key", str, "", "Fernet key for environment variables; empty: secret.key in the home.", secret=True),
+    Setting("source_paths", list, [], "Folders to search for Mastra projects; empty: the current folder."),
+    Setting("source_include", list, ["*"], "Folder names that a search looks into."),
+    Setting(
+        "source_exclude",
+        list,
+        ["node_modules", ".git", "dist", ".next", ".mastra"],
+        "Folder names that a search passes over and a copy leaves out.",
+    ),
+    Setting("source_max_depth", int, 3, "How many folders deep a search goes."),
+    Setting("node", str, "", "Path of a Node program to use; empty: the system's if it fits, else the wheel's."),
+    Setting("server_ports", str, "4100-4199", "Range of loopback ports for servers."),
+    Setting("build_concurrency", int, 1, "How many builds may run at once."),
+    Setting("install_timeout", float, 900.0, "Seconds that installing dependencies may take."),
+    Setting("build_timeout", float, 900.0, "Seconds that `mastra build` may take."),
+    Setting("health_timeout", float, 60.0, "Seconds until a new server must answer its health check."),
+    Setting("drain_timeout", float, 60.0, "Seconds that a replaced server gets to finish its requests."),
+    Setting("min_free_mb", int, 1024, "Free disk space in MB below which no build starts."),
+    Setting("log_max_bytes", int, 10 * 1024 * 1024, "Size at which a server's log file is rotated."),
+    Setting("log_keep", int, 5, "How many rotated log files are kept for each server."),
+    Setting("router_port", int, 8080, "Port of the reverse proxy."),
+    Setting("router_bind", str, "127.0.0.1", "Address that the reverse proxy listens on."),
+    Setting("base_domain", str, "localhost", "Domain under which every deployment gets its address."),
+    Setting("panel_port", int, 3001, "Port of the panel."),
+    Setting("panel_bind", str, "127.0.0.1", "Address that the panel listens on."),
+    Setting("clickhouse_url", str, "", "clickhouse:// URL of a server; empty: the embedded engine.", secret=True),
+    Setting("engine_memory_mb", int, 1500, "Memory that the embedded engine may use, in MB."),
+    Setting("engine_idle_seconds", float, 600.0, "Seconds without clients after which the embedded engine stops."),
+    Setting("telemetry_days", int, 90, "Days that spans, logs, metrics and scores are kept."),
+    Setting("telemetry_poll_seconds", float, 0.5, "Seconds between two looks at the telemetry files."),
+)
+"""Every setting there is. The command line, the documentation and `Settings` are made from it."""
+
+_BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in SETTINGS}
+
+
+class Settings(Mapping[str, Any]):
+    """The values in force: ``settings["router_port"]`` or ``settings.router_port``. Its repr hides secrets."""
+
+    def __init__(self, values: Mapping[str, Any], origins: Mapping[str, str]) -> None:
+        self._values = dict(values)
+        self._origins = dict(origins)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Any:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["_values"][name]
+        except KeyError:
+            raise AttributeError(f"There is no setting {name!r}; see mastra_admin_sdk.settings.SETTINGS.") from None
+
+    def origin(self, name: str) -> str:
+        """Return where a value came from: ``argument``, ``environment``, ``settings.toml`` or ``default``."""
+        return self._origins[name]
+
+    def __repr__(self) -> str:
+        shown = {
+            name: "***" if _BY_NAME[name].secret and value else value
+            for name, value in self._values.items()
+            if self._origins[name] != "default"
+        }
+        return f"Settings({shown})"
+
+
+def load_settings(arguments: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Find the value of every setting.
+
+    Parameters:
+        arguments: values given by the caller; ``None`` values count as not given.
+        environment: what to read instead of ``os.environ``.
+
+    Raises:
+        SettingError: a name is unknown or a value has the wrong kind; the message says which and from where.
+    """
+    environment = os.environ if environment is None else environment
+    given = {name: value for name, value in (arguments or {}).items() if value is not None}
+    _refuse_unknown(given, "an argument")
+    home = str(given.get("home") or environment.get("MASTRA_ADMIN_HOME") or default_home())
+    stored = _read_toml(Path(home).expanduser() / "settings.toml")
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for setting in SETTINGS:
+        raw, origin = _find(setting, given, environment, stored)
+        values[setting.name] = _convert(setting, raw, origin)
+        origins[setting.name] = origin
+    values["home"] = os.path.realpath(Path(home).expanduser())
+    return Settings(values, origins)
+
+
+def default_home() -> str:
+    """Return the home folder used when none is named: the platform's data folder of this user."""
+    import platformdirs
+
+    return platformdirs.user_data_dir("mastra-admin", appauthor=False)
+
+
+def _find(
+    setting: Setting, given: Mapping[str, Any], environment: Mapping[str, str], stored: Mapping[str, Any]
+) -> tuple[Any, str]:
+    if setting.name in given:
+        return given[setting.name], "argument"
+    if environment.get(setting.env):
+        return environment[setting.env], "environment"
+    if setting.name in stored:
+        return stored[setting.name], "settings.toml"
+    return setting.default, "default"
+
+
+def _convert(setting: Setting, raw: Any, origin: str) -> Any:
+    try:
+        if setting.type is list:
+            parts = raw.split(os.pathsep) if isinstance(raw, str) else [raw] if isinstance(raw, Path) else list(raw)
+            return [str(part) for part in parts if str(part)]
+        if isinstance(raw, bool):
+            raise ValueError
+        return setting.type(raw)
+    except (TypeError, ValueError) as exc:
+        shown = "that value" if setting.secret else repr(raw)
+        raise SettingError(
+            f"The setting {setting.name} can't be {shown} (from {origin}): it takes a {setting.type.__name__}.",
+            hint=f"{setting.help} Set it with {setting.env} or in settings.toml.",
+        ) from exc
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise SettingError(f"The settings file {path} can't be read: {exc}.", hint="Mend or remove it.") from exc
+    _refuse_unknown(values, str(path))
+    return values
+
+
+def _refuse_unknown(values: Mapping[str, Any], where: str) -> None:
+    import difflib
+
+    for name in values:
+        if name not in _BY_NAME:
+            near = difflib.get_close_matches(name, _BY_NAME, n=1)
+            raise SettingError(
+                f"There is no setting {name!r} ({where}).",
+                hint=f"Did you mean {near[0]!r}?" if near else f"Settings: {', '.join(_BY_NAME)}.",
+            )
