@@ -150,11 +150,15 @@ DEPLOYMENT_TRANSITIONS: Mapping[DeploymentStatus, frozenset[DeploymentStatus]] =
     DeploymentStatus.BUILDING: frozenset(
         {DeploymentStatus.RUNNING, DeploymentStatus.STOPPED, DeploymentStatus.FAILED, DeploymentStatus.PENDING}
     ),
-    DeploymentStatus.RUNNING: frozenset({DeploymentStatus.STOPPED, DeploymentStatus.FAILED}),
+    DeploymentStatus.RUNNING: frozenset({DeploymentStatus.PENDING, DeploymentStatus.STOPPED, DeploymentStatus.FAILED}),
     DeploymentStatus.STOPPED: frozenset({DeploymentStatus.BUILDING, DeploymentStatus.RUNNING, DeploymentStatus.FAILED}),
     DeploymentStatus.FAILED: frozenset({DeploymentStatus.BUILDING, DeploymentStatus.RUNNING, DeploymentStatus.STOPPED}),
 }
-"""Allowed changes of a deployment. ``running`` never becomes ``building``: the old server serves on meanwhile."""
+"""Allowed changes of a deployment.
+
+``running`` never becomes ``building``: the old server serves on meanwhile. It becomes ``pending`` when its server ended
+by itself and is about to be started again.
+"""
 
 PROCESS_TRANSITIONS: Mapping[ProcessStatus, frozenset[ProcessStatus]] = {
     ProcessStatus.STARTING: frozenset({ProcessStatus.RUNNING, ProcessStatus.DRAINING, ProcessStatus.EXITED}),

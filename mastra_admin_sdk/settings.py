@@ -83,9 +83,17 @@ _BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in SETTINGS
 class Settings(Mapping[str, Any]):
     """The values in force: ``settings["router_port"]`` or ``settings.router_port``. Its repr hides secrets."""
 
-    def __init__(self, values: Mapping[str, Any], origins: Mapping[str, str]) -> None:
+    def __init__(
+        self, values: Mapping[str, Any], origins: Mapping[str, str], environment: Mapping[str, str] | None = None
+    ) -> None:
         self._values = dict(values)
         self._origins = dict(origins)
+        self._environment = dict(environment or {})
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment the settings were read from; runners pick PATH, proxies and the like out of it."""
+        return self._environment
 
     def __getitem__(self, name: str) -> Any:
         return self._values[name]
@@ -137,7 +145,7 @@ def load_settings(arguments: Mapping[str, Any] | None = None, environment: Mappi
         values[setting.name] = _convert(setting, raw, origin)
         origins[setting.name] = origin
     values["home"] = os.path.realpath(Path(home).expanduser())
-    return Settings(values, origins)
+    return Settings(values, origins, environment)
 
 
 def default_home() -> str:

@@ -48,6 +48,10 @@ class Runner(ABC):
         """
 
     @abstractmethod
+    def end_build(self, build_id: str) -> None:
+        """End whatever a build that nobody runs any more has left running on this host: its worker died."""
+
+    @abstractmethod
     def load_artifact(self, record: Mapping[str, Any]) -> Artifact:
         """Return the artifact that `dump_artifact` described; `BuildError` when its folder is gone."""
 
@@ -93,7 +97,7 @@ class Runner(ABC):
         """End a server: one SIGTERM, up to ``grace`` seconds, then SIGKILL to all that is left of it.
 
         Afterwards none of its processes exists and nothing of it listens on its port. A server that is gone already
-        is no error.
+        is no error. With a pid of 0 (its starter died before it could record one) it goes by the process id alone.
         """
 
     @abstractmethod

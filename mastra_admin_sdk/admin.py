@@ -1,0 +1,319 @@
+"""`MastraAdmin`: one object that wires adapters to services. It has no logic of its own."""
+
+from __future__ import annotations
+
+import atexit
+import getpass
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import registry
+from .display.progress import ProgressPrinter
+from .home import open_home
+from .models import BuildTrigger, DeploymentType, Strategy
+from .ports.observability import ObservabilityStore
+from .ports.router import Router
+from .ports.runner import Runner
+from .ports.source import ProjectSource
+from .ports.storage import AdminStorage
+from .services.background import Background
+from .services.collections import BuildCollection, DeploymentCollection, EventCollection
+from .services.deployments import DeploymentService
+from .services.doctor import Check, examine
+from .services.ingestion import Ingester
+from .services.leases import LeaseKeeper
+from .services.live import PathToLive
+from .services.objects import LiveBuild, LiveDeployment, Services
+from .services.overview import Overview, look_around
+from .services.parts import Parts
+from .services.pipeline import Pipeline
+from .services.projects import ProjectService, TeamService
+from .services.queue import BuildQueue
+from .services.references import DeploymentRef, ProjectRef, Resolver
+from .services.secrets import SecretBox
+from .services.shutdown import shut_down
+from .services.supervision import Supervisor
+from .services.telemetry import TelemetryService
+from .services.traces import Trace
+from .services.waiting import BuildWaiter, OnProgress
+from .services.worker import BuildWorker
+from .settings import load_settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class MastraAdmin:
+    """Runs Mastra servers on this machine and shows what they do.
+
+    Parameters:
+        home: folder that holds everything; the platform's data folder of this user unless given.
+        storage, source, runner, router, observability: replace any part; made from the settings unless given.
+        actor: who is named in the audit log; the operating-system user unless given.
+        settings: any setting of `mastra_admin_sdk.settings.SETTINGS` by name.
+
+    Servers outlive this object: another one, in this or any other process, finds and stops them.
+
+    Example:
+        >>> with MastraAdmin() as admin:
+        ...     team = admin.teams.create("Search")
+        ...     project = admin.projects.create(team, source="weather-agent")
+        ...     live = admin.deploy(project)
+        ...     admin.spans(project=project, since="1h")
+    """
+
+    def __init__(
+        self,
+        home: str | Path | None = None,
+        *,
+        storage: AdminStorage | None = None,
+        source: ProjectSource | None = None,
+        runner: Runner | None = None,
+        router: Router | None = None,
+        observability: ObservabilityStore | None = None,
+        actor: str | None = None,
+        **settings: Any,
+    ) -> None:
+        self.settings = load_settings({"home": str(home) if home is not None else None, **settings})
+        self.home = open_home(self.settings.home)
+        self._owns_storage = storage is None
+        storage = storage or registry.make_storage(self.home, self.settings)
+        storage.init()
+        self._parts = Parts(
+            home=self.home,
+            settings=self.settings,
+            storage=storage,
+            source=source or registry.make_source(self.home, self.settings),
+            runner=runner or registry.make_runner(self.home, self.settings),
+            router=router or registry.make_router(self.home, self.settings),
+            observability=observability or registry.make_observability(self.home, self.settings),
+            secrets=SecretBox(self.settings.secret_key, self.home.secret_key),
+            leases=LeaseKeeper(storage.leases),
+            actor=actor or getpass.getuser(),
+        )
+        self._wire()
+        self._closed = False
+        # An interpreter that ends gives its builds and roles back instead of leaving them to time-outs.
+        self._at_exit = _close_at_exit(self)
+
+    def _wire(self) -> None:
+        parts = self._parts
+        resolver = Resolver(parts.storage)
+        path = PathToLive(parts)
+        pipeline = Pipeline(parts, path)
+        queue = BuildQueue(parts, path, pipeline)
+        deployments = DeploymentService(parts, resolver, path, queue)
+        ingester = Ingester(parts)
+
+        def make_worker() -> BuildWorker:
+            return BuildWorker(parts, queue, pipeline)
+
+        self._resolver, self._path, self._deployment_service = resolver, path, deployments
+        self._telemetry = TelemetryService(parts, resolver, ingester)
+        self._waiter = BuildWaiter(parts, make_worker)
+        self._background = Background(parts, make_worker, Supervisor(parts, path, queue), ingester)
+        self._services = Services(parts, resolver, deployments, queue, self._waiter, self._telemetry)
+        self._ingester = ingester
+        self.projects = ProjectService(parts, resolver, deployments)
+        self.teams = TeamService(parts, resolver, self.projects)
+        self.deployments = DeploymentCollection(self._services)
+        self.builds = BuildCollection(self._services)
+        self.events = EventCollection(parts)
+
+    # --- the parts ----------------------------------------------------------------------------------------------------
+
+    @property
+    def source(self) -> ProjectSource:
+        """Where projects come from: ``admin.source.list_projects()``."""
+        return self._parts.source
+
+    @property
+    def storage(self) -> AdminStorage:
+        """Where the records are."""
+        return self._parts.storage
+
+    @property
+    def runner(self) -> Runner:
+        """What builds and runs servers."""
+        return self._parts.runner
+
+    @property
+    def router(self) -> Router:
+        """What gives them addresses."""
+        return self._parts.router
+
+    @property
+    def observability(self) -> ObservabilityStore:
+        """Where telemetry is stored."""
+        return self._parts.observability
+
+    # --- deploying ----------------------------------------------------------------------------------------------------
+
+    def deploy(
+        self,
+        project: ProjectRef,
+        *,
+        branch: str | None = None,
+        type: DeploymentType | str = DeploymentType.PRODUCTION,
+        strategy: Strategy | str | None = None,
+        trigger: BuildTrigger | str = BuildTrigger.MANUAL,
+        wait: bool = True,
+        timeout: float | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Any:
+        """Build a project and put it live: queue, copy, install, build, start, health check, route.
+
+        Parameters:
+            project: which one.
+            branch: a label for what lies in the folder; the project's default branch unless given.
+            type: ``production``, ``staging`` or ``preview``.
+            strategy: ``swap`` or ``recreate``; as it was unless given.
+            trigger: what started it, for the record.
+            wait: wait until it serves; progress is shown in a terminal or notebook.
+            timeout: seconds to wait at most; the build goes on after that.
+            on_progress: called with the build's record as it changes, instead of showing progress.
+
+        Returns:
+            A `LiveDeployment`; with ``wait=False`` the queued `LiveBuild`, which ``build.wait()`` joins.
+
+        Raises:
+            BuildError, ServerError, RouterError: it didn't make it; what served before still does.
+        """
+        found = self._resolver.project(project)
+        deployment = self._deployment_service.find_or_create(
+            found,
+            branch=branch,
+            type=DeploymentType(type),
+            strategy=Strategy(strategy) if strategy is not None else None,
+        )
+        build = LiveBuild(self._deployment_service.deploy(deployment, trigger=BuildTrigger(trigger)), self._services)
+        if not wait:
+            return build
+        build.wait(timeout, on_progress=on_progress or ProgressPrinter.for_this_output())
+        return LiveDeployment(self.storage.deployments.get(deployment.id), self._services)
+
+    def stop(self, deployment: DeploymentRef) -> LiveDeployment:
+        """Drain and stop a deployment's servers, free its ports and routes."""
+        return self.deployments.get(deployment).stop()
+
+    # --- telemetry ----------------------------------------------------------------------------------------------------
+
+    def spans(self, **filters: Any) -> pd.DataFrame:
+        """Return spans, newest first.
+
+        Parameters:
+            filters: ``project``, ``deployment``, ``build``; ``since`` and ``until`` (``"1h"``, aware datetimes);
+                ``trace_id``, ``type``, ``status`` (``ok``, ``error``, ``running``), ``name``, ``text``,
+                ``thread_id``, ``resource_id``; ``limit`` (1000; ``None`` for all), ``order``, ``columns``.
+
+        Returns:
+            A row a span, columns and dtypes of `ports.observability.SPAN_COLUMNS`: ``start_time`` and ``end_time``
+            are UTC, ``duration_ms`` milliseconds, tokens counts. ``frame.attrs["truncated"]`` says whether the limit
+            cut it.
+
+        Example:
+            >>> admin.spans(project="weather-agent", type="agent_run", status="error", since="24h")
+        """
+        return self._telemetry.spans(**filters)
+
+    def logs(self, **filters: Any) -> pd.DataFrame:
+        """Return log lines, newest first; filters as in `spans`, and ``level``."""
+        return self._telemetry.logs(**filters)
+
+    def traces(self, **filters: Any) -> pd.DataFrame:
+        """Return a row a trace, newest first; filters as in `spans`."""
+        return self._telemetry.traces(**filters)
+
+    def metrics(self, **filters: Any) -> pd.DataFrame:
+        """Return metric points, newest first; filters as in `spans`."""
+        return self._telemetry.metrics(**filters)
+
+    def scores(self, **filters: Any) -> pd.DataFrame:
+        """Return scores, newest first; filters as in `spans`."""
+        return self._telemetry.scores(**filters)
+
+    def rejects(self, limit: int = 1000) -> pd.DataFrame:
+        """Return telemetry lines that could not be stored, newest first, with the reason for each."""
+        return self._telemetry.rejects(limit)
+
+    def trace(self, trace_id: str, *, wait: float = 0.0) -> Trace:
+        """Return one trace: a waterfall in a notebook, a tree in a terminal, ``.frame`` for its spans.
+
+        Parameters:
+            trace_id: 32 hex characters, as in the column ``trace_id``.
+            wait: seconds to wait for it to be complete, right after a call.
+
+        Raises:
+            NotFound: no span of it is stored.
+        """
+        return Trace(trace_id, self._telemetry.trace(trace_id, wait=wait))
+
+    def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """Run a read-only query on the telemetry, with bound parameters.
+
+        Example:
+            >>> admin.sql("SELECT count() AS n FROM spans WHERE name = %(name)s", {"name": "agent run"})
+        """
+        return self._telemetry.sql(query, parameters)
+
+    # --- the background -----------------------------------------------------------------------------------------------
+
+    def start(self) -> MastraAdmin:
+        """Offer this process for the background work (builds, supervision, ingestion) until ``close()``."""
+        self._background.start()
+        return self
+
+    def down(self, *, on_step: Callable[[str], None] | None = None) -> None:
+        """Stop all servers, the router and the embedded engine; ``up`` brings the deployments back.
+
+        Parameters:
+            on_step: called with a sentence for each thing that is stopped.
+        """
+        self._waiter.close()
+        self._background.stop()
+        shut_down(self._parts, self._path, on_step or (lambda _: None))
+
+    def overview(self) -> Overview:
+        """Return what runs and what doesn't: teams, projects, deployments, processes, roles, engine, lag."""
+        return look_around(self._parts, self._ingester)
+
+    def doctor(self) -> Sequence[Check]:
+        """Check Node, Caddy, the engine, ports, disk and home; each check says how to mend what it found."""
+        return examine(self._parts)
+
+    def close(self) -> None:
+        """Stop this process's threads and connections. Servers go on. Can be repeated."""
+        if self._closed:
+            return
+        self._closed = True
+        atexit.unregister(self._at_exit)
+        self._waiter.close()
+        self._background.stop()
+        self._parts.leases.close()
+        self._parts.observability.close()
+        if self._owns_storage:
+            self._parts.storage.close()
+
+    def __enter__(self) -> MastraAdmin:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = " closed" if self._closed else ""
+        return f"<MastraAdmin{state} home={str(self.home.path)!r} storage={self._parts.storage.describe()!r}>"
+
+
+def _close_at_exit(admin: MastraAdmin) -> Callable[[], None]:
+    reference = weakref.ref(admin)
+
+    def close() -> None:
+        found = reference()
+        if found is not None:
+            found.close()
+
+    atexit.register(close)
+    return close

@@ -1,0 +1,54 @@
+"""The background work of a home, as threads of one process: builds, supervision, ingestion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .ingestion import ROLE as INGESTER
+from .ingestion import Ingester
+from .leases import HeldLease
+from .parts import Parts
+from .roles import RoleThread
+from .supervision import ROLE as SUPERVISOR
+from .supervision import Supervisor
+from .worker import BuildWorker
+
+_SUPERVISE_SECONDS = 1.0
+
+
+class Background:
+    """Starts and stops the threads. Processes that run them at once share the work by claims and leases."""
+
+    def __init__(
+        self, parts: Parts, make_worker: Callable[[], BuildWorker], supervisor: Supervisor, ingester: Ingester
+    ) -> None:
+        self._parts, self._make_worker = parts, make_worker
+        self._supervisor, self._ingester = supervisor, ingester
+        self._workers: list[BuildWorker] = []
+        self._roles: list[RoleThread] = []
+
+    @property
+    def is_running(self) -> bool:
+        """True between ``start`` and ``stop``."""
+        return bool(self._roles)
+
+    def start(self) -> None:
+        """Start all threads. Can be repeated."""
+        if self.is_running:
+            return
+        poll = float(self._parts.settings.telemetry_poll_seconds)
+        ingest = RoleThread(INGESTER, self._ingest, poll, self._parts.leases)
+        supervise = RoleThread(SUPERVISOR, self._supervisor.run_once, _SUPERVISE_SECONDS, self._parts.leases)
+        self._roles = [ingest, supervise]
+        self._workers = [self._make_worker() for _ in range(max(1, int(self._parts.settings.build_concurrency)))]
+        for thread in (*self._roles, *self._workers):
+            thread.start()
+
+    def stop(self) -> None:
+        """End all threads and give roles and builds back. Can be repeated."""
+        for thread in (*self._workers, *self._roles):
+            thread.stop()
+        self._workers, self._roles = [], []
+
+    def _ingest(self, role: HeldLease) -> None:
+        self._ingester.run_once(role, stopping=lambda: any(item.stopping for item in self._roles))

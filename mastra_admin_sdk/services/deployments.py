@@ -1,0 +1,169 @@
+"""Deployments: asking for what should run, stopping it, going back, deleting."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from mastra_admin_sdk.errors import BuildError, Conflict, InvalidInput
+from mastra_admin_sdk.models import (
+    Build,
+    BuildKind,
+    BuildTrigger,
+    Deployment,
+    DeploymentStatus,
+    DeploymentType,
+    DesiredState,
+    Process,
+    ProcessStatus,
+    Project,
+    Strategy,
+)
+
+from .addresses import make_deployment_slug
+from .folders import remove_tree
+from .live import PathToLive, lock_name
+from .parts import Parts
+from .queue import BuildQueue
+from .references import Resolver
+from .secrets import change_env
+
+_CANCEL_TIMEOUT = 60.0
+_LOCK_TIMEOUT = 180.0
+
+
+class DeploymentService:
+    """What can be done to deployments; `MastraAdmin` and the objects it hands out call it."""
+
+    def __init__(self, parts: Parts, resolver: Resolver, path: PathToLive, queue: BuildQueue) -> None:
+        self._parts, self._resolver, self._path, self._queue = parts, resolver, path, queue
+
+    # --- asking -------------------------------------------------------------------------------------------------------
+
+    def find_or_create(
+        self,
+        project: Project,
+        *,
+        branch: str | None = None,
+        type: DeploymentType = DeploymentType.PRODUCTION,
+        strategy: Strategy | None = None,
+    ) -> Deployment:
+        """Return the project's deployment of that branch and type, creating it first if there is none."""
+        branch = self._check_branch(branch or project.default_branch)
+        known = self._parts.storage.deployments.list(project.id)
+        for deployment in known:
+            if (deployment.branch, deployment.type) == (branch, type):
+                return self._set_strategy(deployment, strategy)
+        slug = make_deployment_slug(branch, type, frozenset(item.slug for item in known))
+        try:
+            created = self._parts.storage.deployments.create(
+                Deployment(project.id, branch, slug, type=type, strategy=strategy or Strategy.SWAP)
+            )
+        except Conflict:  # another process created it in this moment
+            created = self._parts.storage.deployments.get_by_slug(project.id, slug)
+        self._parts.record("create", "deployment", created.id, branch=branch, type=type.value)
+        return created
+
+    def deploy(self, deployment: Deployment, *, trigger: BuildTrigger = BuildTrigger.MANUAL) -> Build:
+        """Queue a build of the source as it lies."""
+        return self._queue.enqueue(deployment, trigger=trigger)
+
+    def restart(self, deployment: Deployment) -> Build:
+        """Queue a new server of the current artifact, with the environment as it is set now."""
+        if deployment.current_build_id is None:
+            raise InvalidInput(f"{deployment.slug} has no build that could be started.", hint="Deploy it first.")
+        current = self._parts.storage.builds.get(deployment.current_build_id)
+        return self._queue.enqueue(deployment, kind=BuildKind.RESTART, of=current)
+
+    def rollback(self, deployment: Deployment, to: Build | None = None) -> Build:
+        """Queue going back to a kept artifact with the environment it ran with."""
+        target = self._queue.find_rollback_target(deployment, to)
+        return self._queue.enqueue(deployment, kind=BuildKind.ROLLBACK, of=target)
+
+    def set_env(
+        self, deployment: Deployment, variables: Mapping[str, str | None], *, secret: bool = True
+    ) -> Deployment:
+        """Override variables of the project for one deployment; ``None`` removes an override."""
+        changed = change_env(self._parts.secrets, deployment.env_overrides, variables, secret=secret)
+        updated = self._parts.storage.deployments.set_env(deployment.id, changed)
+        self._parts.record("set_env", "deployment", deployment.id, keys=sorted(variables))
+        return updated
+
+    # --- ending -------------------------------------------------------------------------------------------------------
+
+    def stop(self, deployment: Deployment) -> Deployment:
+        """Cancel its builds, take its routes away, drain and stop its servers.
+
+        Afterwards none of its processes, ports or routes is left; data and artifacts stay.
+        """
+        self._parts.storage.deployments.update(deployment.id, desired_state=DesiredState.STOPPED)
+        self._cancel_builds(deployment)
+        with self._parts.leases.hold(lock_name(deployment.id), timeout=_LOCK_TIMEOUT, what=deployment.slug):
+            self._path.close_routes(deployment.id)
+            self._path.retire(self._path.list_alive(deployment.id))
+            stopped = self._parts.storage.deployments.transition(
+                deployment.id, DeploymentStatus.STOPPED, expected=tuple(DeploymentStatus), status_reason=None
+            )
+        self._parts.record("stop", "deployment", deployment.id)
+        return stopped
+
+    def delete(self, deployment: Deployment) -> None:
+        """Stop a deployment and remove its records, artifacts, logs and data; telemetry stays."""
+        self.stop(deployment)
+        builds = self._parts.storage.builds.list(deployment.id)
+        processes = self._parts.storage.processes.list(deployment.id)
+        self._parts.storage.deployments.delete(deployment.id)
+        for build in builds:
+            remove_tree(self._parts.home.artifacts / build.id)
+            (self._parts.home.build_logs / f"{build.id}.log").unlink(missing_ok=True)
+        for process in processes:
+            for part in self._parts.home.server_logs.glob(f"{process.id}.log*"):
+                part.unlink(missing_ok=True)
+        remove_tree(self._parts.home.data / deployment.id)
+        self._parts.record("delete", "deployment", deployment.id, slug=deployment.slug)
+
+    # --- looking ------------------------------------------------------------------------------------------------------
+
+    def serving_process(self, deployment_id: str) -> Process | None:
+        """Return the process that serves a deployment, as recorded, or ``None``."""
+        running = self._parts.storage.processes.list(deployment_id, statuses=[ProcessStatus.RUNNING])
+        targets = {(route.target_host, route.target_port) for route in self._parts.storage.routes.list(deployment_id)}
+        return next((item for item in running if (item.host, item.port) in targets), None)
+
+    def last_process(self, deployment_id: str) -> Process | None:
+        """Return the newest process of a deployment, ended or not."""
+        return next(iter(self._parts.storage.processes.list(deployment_id)), None)
+
+    def list_hosts(self, deployment: Deployment) -> Sequence[str]:
+        """Return the hosts that a deployment answers on, its main one first."""
+        return self._path.list_hosts(self._parts.storage.projects.get(deployment.project_id), deployment)
+
+    # --- helpers ------------------------------------------------------------------------------------------------------
+
+    def _set_strategy(self, deployment: Deployment, strategy: Strategy | None) -> Deployment:
+        if strategy is None or strategy is deployment.strategy:
+            return deployment
+        return self._parts.storage.deployments.update(deployment.id, strategy=strategy)
+
+    def _cancel_builds(self, deployment: Deployment) -> None:
+        for build in self._queue.list_active(deployment.id):
+            self._queue.cancel(build.id)
+        deadline = time.monotonic() + _CANCEL_TIMEOUT
+        while active := self._queue.list_active(deployment.id):
+            self._queue.recover()
+            if time.monotonic() > deadline:
+                numbers = ", ".join(f"#{build.number}" for build in active)
+                raise BuildError(
+                    f"Build {numbers} of {deployment.slug} didn't end within {_CANCEL_TIMEOUT:.0f} s of its cancel.",
+                    hint="Look at its log; end the process that runs it, and try again.",
+                )
+            time.sleep(0.1)
+
+    @staticmethod
+    def _check_branch(branch: str) -> str:
+        clean = branch.strip()
+        if not clean or len(clean) > 250 or any(ord(char) < 32 or ord(char) == 127 for char in clean):
+            raise InvalidInput(
+                f"A branch can't be called {branch!r}.", hint="Use 1 to 250 characters without control characters."
+            )
+        return clean

@@ -1,0 +1,122 @@
+"""Checks of what this machine has, each with how to mend it."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mastra_admin_sdk.errors import MastraAdminError, NoFreePort
+from mastra_admin_sdk.models import SourceProject
+
+from .live import ALIVE
+from .parts import Parts
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One result. ``hint`` says how to mend what is not ``ok``."""
+
+    name: str
+    ok: bool
+    text: str
+    hint: str = ""
+
+
+def examine(parts: Parts) -> Sequence[Check]:
+    """Run all checks; one that fails never stops the others."""
+    checks: Sequence[tuple[str, Callable[[Parts], str]]] = (
+        ("home", _check_home),
+        ("disk", _check_disk),
+        ("database", _check_database),
+        ("secret key", _check_secrets),
+        ("node", _check_node),
+        ("ports", _check_ports),
+        ("router", _check_router),
+        ("router port", _check_router_port),
+        ("engine", _check_engine),
+        ("source", _check_source),
+    )
+    return [_run(name, check, parts) for name, check in checks]
+
+
+def _run(name: str, check: Callable[[Parts], str], parts: Parts) -> Check:
+    try:
+        return Check(name, True, check(parts))
+    except MastraAdminError as exc:
+        return Check(name, False, exc.message, exc.hint)
+    except OSError as exc:
+        return Check(name, False, str(exc), f"Look at {exc.filename or parts.home.path}.")
+
+
+def _check_home(parts: Parts) -> str:
+    mode = parts.home.path.stat().st_mode & 0o777
+    if mode & 0o077:
+        raise MastraAdminError(f"{parts.home.path} has mode {mode:o}.", hint=f"Run: chmod 700 {parts.home.path}")
+    return f"{parts.home.path} (mode 700)"
+
+
+def _check_disk(parts: Parts) -> str:
+    free = shutil.disk_usage(parts.home.path).free // 1_000_000
+    if free < parts.settings.min_free_mb:
+        raise MastraAdminError(
+            f"Only {free} MB are free for {parts.home.path}.",
+            hint=f"Free some space: builds need {parts.settings.min_free_mb} MB (MASTRA_ADMIN_MIN_FREE_MB).",
+        )
+    return f"{free / 1000:.1f} GB free"
+
+
+def _check_database(parts: Parts) -> str:
+    return f"{parts.storage.describe()}: {len(parts.storage.deployments.list())} deployments"
+
+
+def _check_secrets(parts: Parts) -> str:
+    probe = parts.secrets.encrypt("probe")
+    if parts.secrets.decrypt(probe) != "probe":
+        raise MastraAdminError("The secret key doesn't decrypt what it encrypted.", hint="Restore it from a backup.")
+    return "encrypts and decrypts"
+
+
+def _check_node(parts: Parts) -> str:
+    return "; ".join(parts.runner.check_source(SourceProject("", "doctor", str(parts.home.path))))
+
+
+def _check_ports(parts: Parts) -> str:
+    used = {item.port for item in parts.storage.processes.list(statuses=ALIVE)}
+    try:
+        port = parts.runner.find_port(frozenset(used))
+    except NoFreePort as exc:
+        raise NoFreePort(exc.message, hint="Stop a deployment, or widen MASTRA_ADMIN_SERVER_PORTS.") from exc
+    return f"{parts.settings.server_ports}: {len(used)} in use, {port} is free"
+
+
+def _check_router(parts: Parts) -> str:
+    return f"{parts.router.describe()}: {'running' if parts.router.is_running() else 'not running; starts on demand'}"
+
+
+def _check_router_port(parts: Parts) -> str:
+    endpoint = parts.router.endpoint
+    if parts.router.is_running():
+        return f"{endpoint.address}:{endpoint.port} is ours"
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        taken = probe.connect_ex((endpoint.address.replace("0.0.0.0", "127.0.0.1"), endpoint.port)) == 0  # noqa: S104
+    if taken:
+        raise MastraAdminError(
+            f"Port {endpoint.port} is taken by another program.",
+            hint="End it, or choose another with MASTRA_ADMIN_ROUTER_PORT.",
+        )
+    return f"{endpoint.address}:{endpoint.port} is free"
+
+
+def _check_engine(parts: Parts) -> str:
+    parts.observability.init()
+    status = parts.observability.status()
+    return f"{parts.observability.describe()}: version {status.get('version', 'unknown')}"
+
+
+def _check_source(parts: Parts) -> str:
+    listing = parts.source.scan(refresh=True)
+    skipped = f", {len(listing.skipped)} skipped" if listing.skipped else ""
+    return f"{len(listing.projects)} Mastra projects{skipped} below {', '.join(listing.searched)}"

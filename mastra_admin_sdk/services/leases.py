@@ -1,0 +1,141 @@
+"""Roles and locks that span processes: leases that are renewed while they are held.
+
+A holder on this host counts as dead when its process is gone, whatever the clock says: a laptop that slept must not
+lose its roles, and a killed process must not block anybody until a time-out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Iterator
+
+from mastra_admin_sdk.errors import Conflict, LeaseLost, MastraAdminError
+from mastra_admin_sdk.host import make_owner_id, owner_is_gone
+from mastra_admin_sdk.models import Lease, utc_now
+from mastra_admin_sdk.ports.storage import LeaseRepository
+
+logger = logging.getLogger(__name__)
+
+TTL = 30.0
+"""Seconds that a lease outlives its last renewal, for holders on other hosts."""
+
+
+class HeldLease:
+    """A lease in our hands. ``check()`` raises `LeaseLost` once somebody else has it."""
+
+    def __init__(self, lease: Lease) -> None:
+        self.current = lease
+        self.lost = threading.Event()
+
+    def check(self) -> None:
+        """Raise `LeaseLost` when it went to somebody else."""
+        if self.lost.is_set():
+            raise LeaseLost(f"The role {self.current.name} was taken over by another process.")
+
+
+class LeaseKeeper:
+    """Takes, renews and gives back leases for one process. Renewal runs in a thread while anything is held."""
+
+    def __init__(self, repository: LeaseRepository) -> None:
+        self._repository = repository
+        self._held: set[HeldLease] = set()
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def try_acquire(self, name: str) -> HeldLease | None:
+        """Take a role, or return ``None`` when somebody who lives has it."""
+        found = self._repository.get(name)
+        gone = owner_is_gone(found.owner) if found else None
+        if found and gone is False:
+            return None
+        replace = found.generation if found and gone else None
+        lease = self._repository.acquire(name, make_owner_id(), TTL, replace_generation=replace)
+        if lease is None:
+            return None
+        held = HeldLease(lease)
+        with self._lock:
+            self._held.add(held)
+            self._ensure_thread()
+        return held
+
+    def release(self, held: HeldLease) -> None:
+        """Give a role back. Can be repeated."""
+        with self._lock:
+            self._held.discard(held)
+        self._repository.release(held.current)
+
+    @contextlib.contextmanager
+    def hold(self, name: str, *, timeout: float, what: str) -> Iterator[HeldLease]:
+        """Hold a lock for the length of a ``with`` block.
+
+        Parameters:
+            name: of the lock, such as ``deployment/<id>``.
+            timeout: seconds to wait for it.
+            what: what is locked, for the message of the `Conflict` that is raised when it stays taken.
+        """
+        held = self._wait_for(name, timeout, what)
+        try:
+            yield held
+        finally:
+            self.release(held)
+
+    def holder(self, name: str) -> Lease | None:
+        """Return who holds a role and lives, as far as this host can tell."""
+        found = self._repository.get(name)
+        if found is None:
+            return None
+        gone = owner_is_gone(found.owner)
+        if gone is None:
+            gone = found.expires_at < utc_now()
+        return None if gone else found
+
+    def close(self) -> None:
+        """Give everything back and end the renewals."""
+        self._stop.set()
+        if self._thread:
+            self._thread.join(timeout=10)
+        for held in list(self._held):
+            with contextlib.suppress(MastraAdminError):  # the database may be closed already; leases then run out
+                self.release(held)
+
+    def _wait_for(self, name: str, timeout: float, what: str) -> HeldLease:
+        deadline = time.monotonic() + timeout
+        while (held := self.try_acquire(name)) is None:
+            if time.monotonic() > deadline:
+                holder = self._repository.get(name)
+                raise Conflict(
+                    f"Another process is changing {what} and didn't finish within {timeout:.0f} s.",
+                    hint="Wait for it, or cancel its build, and try again.",
+                    evidence={"holder": holder.owner} if holder else {},
+                )
+            self._stop.wait(0.1)
+        return held
+
+    def _ensure_thread(self) -> None:
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._renew_all, name="mastra-admin-leases", daemon=True)
+            self._thread.start()
+
+    def _renew_all(self) -> None:
+        while not self._stop.wait(TTL / 6):
+            with self._lock:
+                held_now = list(self._held)
+            for held in held_now:
+                self._renew(held)
+
+    def _renew(self, held: HeldLease) -> None:
+        try:
+            held.current = self._repository.renew(held.current, TTL)
+        except LeaseLost:
+            with self._lock:
+                still_ours = held in self._held
+                self._held.discard(held)
+            if still_ours:
+                held.lost.set()
+        except MastraAdminError as exc:
+            # The next renewal comes before it runs out; a database that stays away loses us the role anyway.
+            logger.warning("The lease %s could not be renewed: %s", held.current.name, exc.message)

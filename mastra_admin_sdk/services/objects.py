@@ -1,0 +1,361 @@
+"""What `MastraAdmin` hands out: live deployments and builds, with the things one can do to them.
+
+They hold a snapshot of their record; ``refresh()`` reads it anew. Their reprs use the snapshot alone: no query, no
+exception, no secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mastra_admin_sdk.display.cards import render_build, render_deployment
+from mastra_admin_sdk.errors import NotFound, RequestFailed
+from mastra_admin_sdk.linelog import follow_lines, read_lines
+from mastra_admin_sdk.models import Build, BuildStatus, Deployment, LogLine, Process, Project, Strategy
+
+from .deployments import DeploymentService
+from .parts import Parts
+from .projects import show_env
+from .queue import BuildQueue
+from .references import BuildRef, Resolver
+from .requests import Response, request
+from .telemetry import TelemetryService
+from .waiting import BuildWaiter, OnProgress
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the live objects work with."""
+
+    parts: Parts
+    resolver: Resolver
+    deployments: DeploymentService
+    queue: BuildQueue
+    waiter: BuildWaiter
+    telemetry: TelemetryService
+
+
+class LiveBuild:
+    """One build of a deployment, as it goes on or as it ended."""
+
+    def __init__(self, record: Build, services: Services) -> None:
+        self.record = record
+        self._services = services
+
+    @property
+    def id(self) -> str:
+        """Its id, a UUID."""
+        return self.record.id
+
+    @property
+    def number(self) -> int:
+        """Its number in its deployment, from 1."""
+        return self.record.number
+
+    @property
+    def status(self) -> BuildStatus:
+        """Its status when it was last read."""
+        return self.record.status
+
+    @property
+    def phases(self) -> Mapping[str, float]:
+        """Seconds per phase."""
+        return self.record.phases
+
+    @property
+    def deployment(self) -> LiveDeployment:
+        """The deployment it belongs to."""
+        found = self._services.parts.storage.deployments.get(self.record.deployment_id)
+        return LiveDeployment(found, self._services)
+
+    def refresh(self) -> LiveBuild:
+        """Read the record anew and return this object."""
+        self.record = self._services.parts.storage.builds.get(self.id)
+        return self
+
+    def wait(self, timeout: float | None = None, *, on_progress: OnProgress | None = None) -> LiveBuild:
+        """Wait until it has succeeded and return this object.
+
+        Raises:
+            BuildError: it ended otherwise; with the error it ended with.
+            TimeoutError: it hasn't ended after ``timeout`` seconds; it goes on.
+        """
+        try:
+            self._services.waiter.wait(self.id, timeout=timeout, on_progress=on_progress)
+        finally:
+            self.refresh()
+        return self
+
+    def cancel(self) -> LiveBuild:
+        """Cancel it; one that has ended stays as it is."""
+        self._services.queue.cancel(self.id)
+        return self.refresh()
+
+    def logs(self, after: int = 0) -> Sequence[LogLine]:
+        """Return the lines of its log with a number above ``after``."""
+        return list(read_lines(Path(self.record.log_path or ""), after)) if self.record.log_path else []
+
+    def follow(self, after: int = 0) -> Iterator[LogLine]:
+        """Yield the lines of its log as they come, until it has ended and all is read."""
+        path = Path(self.record.log_path or "")
+        return (line for line in follow_lines(path, after, is_over=lambda: self.refresh().record.is_final) if line)
+
+    def __repr__(self) -> str:
+        record = self.record
+        return render_build(record.number, record.status, sum(record.phases.values()), record.error_message)
+
+
+class LiveDeployment:
+    """A deployment: its address, its server, and what one can do with them."""
+
+    def __init__(self, record: Deployment, services: Services) -> None:
+        self.record = record
+        self._services = services
+
+    # --- what it is ---------------------------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """Its id, a UUID."""
+        return self.record.id
+
+    @property
+    def branch(self) -> str:
+        """The branch it stands for."""
+        return self.record.branch
+
+    @property
+    def status(self) -> str:
+        """Its status when it was last read."""
+        return self.record.status
+
+    @property
+    def url(self) -> str | None:
+        """Its address, which browsers and curl reach without set-up; ``None`` before the first build succeeded."""
+        return self.record.public_url
+
+    @property
+    def urls(self) -> Sequence[str]:
+        """All addresses it answers on, the main one first."""
+        return [
+            self._services.parts.router.make_url(host) for host in self._services.deployments.list_hosts(self.record)
+        ]
+
+    @property
+    def local_url(self) -> str | None:
+        """The address of the server itself, ``http://127.0.0.1:<port>``; ``None`` while none serves."""
+        process = self.process
+        return f"http://{process.host}:{process.port}" if process else None
+
+    @property
+    def project(self) -> Project:
+        """The project it belongs to."""
+        return self._services.parts.storage.projects.get(self.record.project_id)
+
+    @property
+    def process(self) -> Process | None:
+        """The process that serves it, as recorded."""
+        return self._services.deployments.serving_process(self.id)
+
+    @property
+    def build(self) -> LiveBuild | None:
+        """The build that serves it."""
+        current = self.record.current_build_id
+        return LiveBuild(self._services.parts.storage.builds.get(current), self._services) if current else None
+
+    @property
+    def builds(self) -> Sequence[LiveBuild]:
+        """Its builds, newest first."""
+        return [LiveBuild(item, self._services) for item in self._services.parts.storage.builds.list(self.id)]
+
+    def refresh(self) -> LiveDeployment:
+        """Read the record anew and return this object."""
+        self.record = self._services.parts.storage.deployments.get(self.id)
+        return self
+
+    # --- what one can do ----------------------------------------------------------------------------------------------
+
+    def redeploy(self, *, wait: bool = True, on_progress: OnProgress | None = None) -> LiveBuild:
+        """Build the source as it lies and put it live; the old server serves until the new one has answered."""
+        return self._follow_up(self._services.deployments.deploy(self.record), wait, on_progress)
+
+    def restart(self, *, wait: bool = True, on_progress: OnProgress | None = None) -> LiveBuild:
+        """Start a new server of the current artifact, with the environment as it is set now."""
+        return self._follow_up(self._services.deployments.restart(self.refresh().record), wait, on_progress)
+
+    def start(self, *, wait: bool = True, on_progress: OnProgress | None = None) -> LiveBuild:
+        """Start a stopped deployment: the same as `restart`."""
+        return self.restart(wait=wait, on_progress=on_progress)
+
+    def rollback(
+        self, to: BuildRef | int | None = None, *, wait: bool = True, on_progress: OnProgress | None = None
+    ) -> LiveBuild:
+        """Go back to a kept artifact with the environment it ran with.
+
+        Parameters:
+            to: the build to go back to, or its number; the one that served before unless given.
+            wait: wait until it serves.
+            on_progress: called with the build's record as it changes.
+        """
+        self.refresh()
+        if isinstance(to, int):
+            target: Build | None = self._services.parts.storage.builds.get_by_number(self.id, to)
+        else:
+            target = self._services.resolver.build(to) if to is not None else None
+        return self._follow_up(self._services.deployments.rollback(self.record, target), wait, on_progress)
+
+    def stop(self) -> LiveDeployment:
+        """Drain and stop its servers, free its ports and routes; data and artifacts stay."""
+        self._services.deployments.stop(self.record)
+        return self.refresh()
+
+    def set_strategy(self, strategy: Strategy | str) -> LiveDeployment:
+        """Choose how a new server takes over: ``swap`` (beside the old one) or ``recreate`` (after it has stopped)."""
+        self._services.parts.storage.deployments.update(self.id, strategy=Strategy(strategy))
+        return self.refresh()
+
+    def set_env(self, variables: Mapping[str, str | None], *, secret: bool = True) -> LiveDeployment:
+        """Override variables of the project; they apply from the next build or restart on."""
+        self._services.deployments.set_env(self.refresh().record, variables, secret=secret)
+        return self.refresh()
+
+    def list_env(self) -> Mapping[str, str]:
+        """Return its overrides by name; secret values read ``***``."""
+        return show_env(self._services.parts, self.record.env_overrides)
+
+    # --- talking to it ------------------------------------------------------------------------------------------------
+
+    def request(self, method: str, path: str, **options: Any) -> Response:
+        """Send a request through the router, without needing DNS.
+
+        Parameters:
+            method: such as ``"GET"``.
+            path: such as ``"/api/agents"``.
+            options: of `services.requests.request`: ``json``, ``data``, ``headers``, ``timeout``, ``stream``.
+
+        Raises:
+            RequestFailed: no usable answer; status and the beginning of the body are in its evidence.
+        """
+        host = self._services.deployments.list_hosts(self.record)[0]
+        return request(self._services.parts.router.endpoint, host, method, path, **options)
+
+    def agent(self, agent_id: str) -> Agent:
+        """Return one of its agents, to call it."""
+        return Agent(self, agent_id)
+
+    def workflow(self, workflow_id: str) -> Workflow:
+        """Return one of its workflows, to start it."""
+        return Workflow(self, workflow_id)
+
+    @property
+    def api_prefix(self) -> str:
+        """Path under which its Mastra API answers, ``/api`` unless the app chose another."""
+        process = self.process
+        return str((process.trace_status if process else {}).get("api_prefix") or "/api").rstrip("/")
+
+    # --- what it did --------------------------------------------------------------------------------------------------
+
+    def spans(self, **filters: Any) -> pd.DataFrame:
+        """Return its spans; filters as in `MastraAdmin.spans`."""
+        return self._services.telemetry.spans(deployment=self.record, **filters)
+
+    def traces(self, **filters: Any) -> pd.DataFrame:
+        """Return its traces; filters as in `MastraAdmin.traces`."""
+        return self._services.telemetry.traces(deployment=self.record, **filters)
+
+    def logs(self, **filters: Any) -> pd.DataFrame:
+        """Return its log lines; filters as in `MastraAdmin.logs`."""
+        return self._services.telemetry.logs(deployment=self.record, **filters)
+
+    def server_log(self, after: int = 0) -> Sequence[LogLine]:
+        """Return what its newest server printed, line by line; the lines with a number above ``after``."""
+        process = self._newest_process()
+        return list(read_lines(Path(process.log_path or ""), after))
+
+    def follow_log(self, after: int = 0) -> Iterator[LogLine]:
+        """Yield what its newest server prints, as it comes, until that server has ended."""
+        process = self._newest_process()
+        storage = self._services.parts.storage
+
+        def is_over() -> bool:
+            return not storage.processes.get(process.id).status.is_alive
+
+        return (line for line in follow_lines(Path(process.log_path or ""), after, is_over=is_over) if line)
+
+    def __repr__(self) -> str:
+        record = self.record
+        return render_deployment(record.slug, record.status, record.public_url, record.status_reason)
+
+    def _newest_process(self) -> Process:
+        process = self._services.deployments.last_process(self.id)
+        if process is None:
+            raise NotFound(f"{self.record.slug} never had a server.", hint="Deploy it first.")
+        return process
+
+    def _follow_up(self, build: Build, wait: bool, on_progress: OnProgress | None) -> LiveBuild:
+        live = LiveBuild(build, self._services)
+        if wait:
+            live.wait(on_progress=on_progress)
+            self.refresh()
+        return live
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """One agent of a deployment."""
+
+    deployment: LiveDeployment
+    id: str
+
+    def generate(
+        self, messages: str | Sequence[Mapping[str, Any]], *, timeout: float = 300.0, **options: Any
+    ) -> Mapping[str, Any]:
+        """Ask the agent and return its answer as the Mastra API gives it (``text``, ``usage``, ``traceId``, …).
+
+        Parameters:
+            messages: a question, or messages with ``role`` and ``content``.
+            timeout: seconds to wait for the answer.
+            options: further fields of the request, such as ``memory``.
+        """
+        listed = [{"role": "user", "content": messages}] if isinstance(messages, str) else list(messages)
+        path = f"{self.deployment.api_prefix}/agents/{_quote(self.id)}/generate"
+        answer = self.deployment.request("POST", path, json={"messages": listed, **options}, timeout=timeout)
+        return _as_object(answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """One workflow of a deployment."""
+
+    deployment: LiveDeployment
+    id: str
+
+    def start(self, input_data: Mapping[str, Any], *, timeout: float = 300.0, **options: Any) -> Mapping[str, Any]:
+        """Run the workflow to its end and return what the Mastra API answers (``status``, ``result``, ``traceId``, …).
+
+        A run that failed is an answer with ``status`` ``"failed"``, not an exception.
+        """
+        path = f"{self.deployment.api_prefix}/workflows/{_quote(self.id)}/start-async"
+        body = {"inputData": dict(input_data), **options}
+        return _as_object(self.deployment.request("POST", path, json=body, timeout=timeout))
+
+
+def _quote(part: str) -> str:
+    from urllib.parse import quote
+
+    return quote(part, safe="")
+
+
+def _as_object(answer: Response) -> Mapping[str, Any]:
+    found = answer.json()
+    if not isinstance(found, dict):
+        raise RequestFailed(
+            f"The answer is no JSON object but {type(found).__name__}.", evidence={"body": answer.text[:300]}
+        )
+    return found

@@ -1,0 +1,75 @@
+"""What runs and what doesn't, as observed just now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mastra_admin_sdk.models import Build, BuildStatus, Deployment, Process, Project, Team
+
+from .ingestion import ROLE as INGESTER
+from .ingestion import Ingester, Lag
+from .live import ALIVE, identify
+from .parts import Parts
+from .pipeline import ACTIVE
+from .supervision import ROLE as SUPERVISOR
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentView:
+    """A deployment with what belongs to it. ``answers`` is ``None`` when no server is there to be asked."""
+
+    team: Team
+    project: Project
+    deployment: Deployment
+    build: Build | None
+    active_build: Build | None
+    process: Process | None
+    answers: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything that ``ps`` and the panel's first page show."""
+
+    home: str
+    deployments: tuple[DeploymentView, ...]
+    roles: Mapping[str, str | None]
+    router_running: bool
+    engine: Mapping[str, Any]
+    lag: Lag
+
+    @property
+    def is_supervised(self) -> bool:
+        """True when some process restarts servers that end."""
+        return self.roles[SUPERVISOR] is not None
+
+
+def look_around(parts: Parts, ingester: Ingester) -> Overview:
+    """Read the records and ask each server whether it answers."""
+    teams = {team.id: team for team in parts.storage.teams.list()}
+    projects = {project.id: project for project in parts.storage.projects.list()}
+    holders = {name: parts.leases.holder(name) for name in (SUPERVISOR, INGESTER)}
+    views = [
+        _view(parts, teams[projects[item.project_id].team_id], projects[item.project_id], item)
+        for item in parts.storage.deployments.list()
+        if item.project_id in projects
+    ]
+    return Overview(
+        home=str(parts.home.path),
+        deployments=tuple(views),
+        roles={name: lease.owner if lease else None for name, lease in holders.items()},
+        router_running=parts.router.is_running(),
+        engine=parts.observability.status(),
+        lag=ingester.measure_lag(),
+    )
+
+
+def _view(parts: Parts, team: Team, project: Project, deployment: Deployment) -> DeploymentView:
+    alive = parts.storage.processes.list(deployment.id, statuses=ALIVE)
+    process = next((item for item in alive if item.build_id == deployment.current_build_id), None)
+    build = parts.storage.builds.get(deployment.current_build_id) if deployment.current_build_id else None
+    active = parts.storage.builds.list(deployment.id, statuses=(BuildStatus.QUEUED, *ACTIVE), limit=1)
+    answers = parts.runner.is_healthy(identify(process)) if process else None
+    return DeploymentView(team, project, deployment, build, next(iter(active), None), process, answers)

@@ -1,0 +1,37 @@
+"""The bundle of parts that every service works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mastra_admin_sdk.home import Home
+from mastra_admin_sdk.models import Event
+from mastra_admin_sdk.ports.observability import ObservabilityStore
+from mastra_admin_sdk.ports.router import Router
+from mastra_admin_sdk.ports.runner import Runner
+from mastra_admin_sdk.ports.source import ProjectSource
+from mastra_admin_sdk.ports.storage import AdminStorage
+from mastra_admin_sdk.settings import Settings
+
+from .leases import LeaseKeeper
+from .secrets import SecretBox
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """One of each port, with the home, the settings and what guards them; made once by `MastraAdmin`."""
+
+    home: Home
+    settings: Settings
+    storage: AdminStorage
+    source: ProjectSource
+    runner: Runner
+    router: Router
+    observability: ObservabilityStore
+    secrets: SecretBox
+    leases: LeaseKeeper
+    actor: str
+
+    def record(self, action: str, object_type: str, object_id: str, **details: object) -> None:
+        """Append to the audit log. Details must not hold secrets."""
+        self.storage.events.append(Event(self.actor, action, object_type, object_id, details))

@@ -1,0 +1,176 @@
+"""Teams and projects: creating, naming, environment, deleting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mastra_admin_sdk.errors import InvalidInput
+from mastra_admin_sdk.models import EnvVar, Project, SourceProject, SourceType, Team
+
+from .addresses import make_slug
+from .deployments import DeploymentService
+from .parts import Parts
+from .references import ProjectRef, Resolver, TeamRef
+from .secrets import change_env
+
+
+class TeamService:
+    """Teams, as ``admin.teams``."""
+
+    def __init__(self, parts: Parts, resolver: Resolver, projects: ProjectService) -> None:
+        self._parts, self._resolver, self._projects = parts, resolver, projects
+
+    def create(self, name: str, *, slug: str | None = None) -> Team:
+        """Create a team.
+
+        Parameters:
+            name: for people, such as ``"Search"``.
+            slug: part of every address; made from the name unless given.
+
+        Raises:
+            Conflict: another team has that slug.
+            InvalidInput: the name is empty.
+        """
+        team = self._parts.storage.teams.create(Team(check_name(name, "team"), make_slug(slug or name)))
+        self._parts.record("create", "team", team.id, slug=team.slug)
+        return team
+
+    def get(self, reference: TeamRef) -> Team:
+        """Return a team by id, slug or name; `NotFound` names near ones."""
+        return self._resolver.team(reference)
+
+    def list(self) -> Sequence[Team]:
+        """Return all teams, newest first."""
+        return self._parts.storage.teams.list()
+
+    def update(self, team: TeamRef, *, name: str) -> Team:
+        """Rename a team; its slug, and with it every address, stays."""
+        found = self._resolver.team(team)
+        return self._parts.storage.teams.update(found.id, name=check_name(name, "team"))
+
+    def delete(self, team: TeamRef) -> None:
+        """Delete a team with its projects: builds are cancelled, servers stopped, routes, ports and artifacts freed.
+
+        Telemetry stays until its time to live.
+        """
+        found = self._resolver.team(team)
+        for project in self._parts.storage.projects.list(found.id):
+            self._projects.delete(project)
+        self._parts.storage.teams.delete(found.id)
+        self._parts.record("delete", "team", found.id, slug=found.slug)
+
+
+class ProjectService:
+    """Projects, as ``admin.projects``."""
+
+    def __init__(self, parts: Parts, resolver: Resolver, deployments: DeploymentService) -> None:
+        self._parts, self._resolver, self._deployments = parts, resolver, deployments
+
+    def create(
+        self,
+        team: TeamRef,
+        *,
+        source: str | Path | SourceProject,
+        name: str | None = None,
+        slug: str | None = None,
+        default_branch: str = "main",
+        env: Mapping[str, str] | None = None,
+    ) -> Project:
+        """Create a project from a source.
+
+        Parameters:
+            team: who owns it.
+            source: a Mastra project: its name or id from ``admin.source.list_projects()``, or its path.
+            name: for people; the source's own unless given.
+            slug: part of every address; made from the name unless given.
+            default_branch: production on this branch also answers without a branch in its address.
+            env: environment variables, kept as secrets.
+
+        Raises:
+            NotFound: there is no such team or source.
+            Conflict: the team has a project of that slug.
+        """
+        owner = self._resolver.team(team)
+        found = source if isinstance(source, SourceProject) else self._parts.source.get_project(str(source))
+        self._parts.source.validate_access(found)
+        title = check_name(name or found.name, "project")
+        project = Project(
+            owner.id,
+            title,
+            make_slug(slug or title),
+            source_type=SourceType.LOCAL,
+            source_config={"project_id": found.id, "path": found.path},
+            default_branch=check_name(default_branch, "branch"),
+            env_vars=change_env(self._parts.secrets, (), env or {}, secret=True),
+        )
+        project = self._parts.storage.projects.create(project)
+        self._parts.record("create", "project", project.id, slug=project.slug, team=owner.slug)
+        return project
+
+    def get(self, reference: ProjectRef) -> Project:
+        """Return a project by id, slug, name or ``team/project``; `NotFound` names near ones."""
+        return self._resolver.project(reference)
+
+    def list(self, team: TeamRef | None = None) -> Sequence[Project]:
+        """Return the projects of a team, or all, newest first."""
+        return self._parts.storage.projects.list(self._resolver.team(team).id if team is not None else None)
+
+    def relink(self, project: ProjectRef, source: str | Path | SourceProject) -> Project:
+        """Tie a project to another source, such as a folder that was moved."""
+        found = source if isinstance(source, SourceProject) else self._parts.source.get_project(str(source))
+        config = {"project_id": found.id, "path": found.path}
+        return self._parts.storage.projects.update(self._resolver.project(project).id, source_config=config)
+
+    def set_env(
+        self,
+        project: ProjectRef,
+        variables: Mapping[str, str | None] | None = None,
+        *,
+        secret: bool = True,
+        **more: Any,
+    ) -> Project:
+        """Set environment variables, or remove those whose value is ``None``; they apply from the next build on.
+
+        Parameters:
+            project: which one.
+            variables: names and values.
+            secret: secret values are hidden everywhere and kept from ``mastra build``.
+            more: further variables as keyword arguments.
+
+        Example:
+            >>> admin.projects.set_env("weather-agent", {"OPENAI_API_KEY": "…"})
+        """
+        found = self._resolver.project(project)
+        changed = change_env(self._parts.secrets, found.env_vars, {**(variables or {}), **more}, secret=secret)
+        updated = self._parts.storage.projects.set_env(found.id, changed)
+        self._parts.record("set_env", "project", found.id, keys=sorted({**(variables or {}), **more}))
+        return updated
+
+    def list_env(self, project: ProjectRef) -> Mapping[str, str]:
+        """Return the variables by name; secret values read ``***``."""
+        return show_env(self._parts, self._resolver.project(project).env_vars)
+
+    def delete(self, project: ProjectRef) -> None:
+        """Delete a project: builds are cancelled, servers stopped, routes, ports and artifacts freed."""
+        found = self._resolver.project(project)
+        for deployment in self._parts.storage.deployments.list(found.id):
+            self._deployments.delete(deployment)
+        self._parts.storage.projects.delete(found.id)
+        self._parts.record("delete", "project", found.id, slug=found.slug)
+
+
+def show_env(parts: Parts, env_vars: Sequence[EnvVar]) -> dict[str, str]:
+    """Return variables for people: plain values as they are, secret ones as ``***``."""
+    return {var.key: "***" if var.is_secret else parts.secrets.decrypt(var.encrypted_value) for var in env_vars}
+
+
+def check_name(name: str, kind: str) -> str:
+    """Return a name without surrounding blanks, or raise `InvalidInput` when it can't be one."""
+    clean = name.strip()
+    if not clean or len(clean) > 200 or any(ord(char) < 32 or ord(char) == 127 for char in clean):
+        raise InvalidInput(
+            f"A {kind} can't be called {name!r}.", hint="Use 1 to 200 characters without control characters."
+        )
+    return clean

@@ -1,0 +1,118 @@
+"""From what people write (a name, a slug, an id, an object) to the record that is meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from mastra_admin_sdk.errors import InvalidInput, NotFound
+from mastra_admin_sdk.models import Build, Deployment, Project, Team
+from mastra_admin_sdk.ports.storage import AdminStorage
+
+_T = TypeVar("_T")
+
+TeamRef = Team | str
+ProjectRef = Project | str
+DeploymentRef = Deployment | str
+BuildRef = Build | str
+
+
+class Resolver:
+    """Finds records by reference.
+
+    A team goes by id, slug or name; a project by id, slug, name or ``team/project``; a deployment by id, its host
+    label, ``project``, ``project/slug`` or ``team/project/slug``; a build by id or ``<deployment>#<number>``.
+    Objects that carry an ``id`` stand for their record.
+    """
+
+    def __init__(self, storage: AdminStorage) -> None:
+        self._storage = storage
+
+    def team(self, reference: Any) -> Team:
+        """Return the team that is meant, fresh from the storage."""
+        wanted = _key(reference)
+        return _pick("team", wanted, self._storage.teams.list(), lambda team: (team.id, team.slug, team.name))
+
+    def project(self, reference: Any) -> Project:
+        """Return the project that is meant, fresh from the storage."""
+        wanted = _key(reference)
+        teams = {team.id: team.slug for team in self._storage.teams.list()}
+        return _pick(
+            "project",
+            wanted,
+            self._storage.projects.list(),
+            lambda item: (item.id, f"{teams.get(item.team_id)}/{item.slug}", item.slug, item.name),
+        )
+
+    def deployment(self, reference: Any) -> Deployment:
+        """Return the deployment that is meant, fresh from the storage."""
+        wanted = _key(reference)
+        teams = {team.id: team.slug for team in self._storage.teams.list()}
+        projects = {project.id: project for project in self._storage.projects.list()}
+
+        def names(item: Deployment) -> tuple[str, ...]:
+            project = projects[item.project_id]
+            short = f"{project.slug}/{item.slug}"
+            full = f"{teams.get(project.team_id)}/{short}"
+            return (item.id, full, short, f"{project.slug}-{item.slug}", *_project_names(project, item, teams))
+
+        known = [item for item in self._storage.deployments.list() if item.project_id in projects]
+        return _pick("deployment", wanted, known, names)
+
+    def build(self, reference: Any) -> Build:
+        """Return the build that is meant, fresh from the storage."""
+        wanted = _key(reference)
+        if "#" in wanted:
+            deployment, _, number = wanted.rpartition("#")
+            if not number.isdigit():
+                raise InvalidInput(
+                    f"{wanted!r} names no build.", hint="Write <deployment>#<number>, or the build's id."
+                )
+            return self._storage.builds.get_by_number(self.deployment(deployment).id, int(number))
+        return self._storage.builds.get(wanted)
+
+
+def _project_names(project: Project, item: Deployment, teams: dict[str, str]) -> tuple[str, ...]:
+    """A project's own name stands for its production deployment on the default branch."""
+    if item.type != "production" or item.branch != project.default_branch:
+        return ()
+    return (f"{teams.get(project.team_id)}/{project.slug}", project.slug, project.name, project.id)
+
+
+def _key(reference: Any) -> str:
+    found = reference if isinstance(reference, str) else getattr(reference, "id", None)
+    if not isinstance(found, str) or not found:
+        raise InvalidInput(f"{reference!r} names nothing.", hint="Give an id, a name, or an object of MastraAdmin.")
+    return found
+
+
+def _pick(kind: str, wanted: str, items: Sequence[_T], names: Callable[[_T], Sequence[str]]) -> _T:
+    by_rank: dict[int, list[_T]] = {}
+    for item in items:
+        for rank, name in enumerate(names(item)):
+            if name == wanted:
+                by_rank.setdefault(rank, []).append(item)
+                break
+    if not by_rank:
+        raise _missing(kind, wanted, (names(item) for item in items))
+    best = by_rank[min(by_rank)]
+    if len(best) > 1:
+        options = sorted(names(item)[1] for item in best)
+        raise InvalidInput(
+            f"{wanted!r} names {len(best)} {kind}s: {', '.join(options)}.",
+            hint="Use one of the longer names, or an id.",
+        )
+    return best[0]
+
+
+def _missing(kind: str, wanted: str, known: Iterable[Sequence[str]]) -> NotFound:
+    listed = list(known)
+    near = difflib.get_close_matches(wanted, [name for names in listed for name in names[1:]], n=3)
+    if near:
+        hint = f"Did you mean {' or '.join(repr(name) for name in dict.fromkeys(near))}?"
+    elif listed:
+        hint = f"There are: {', '.join(sorted(names[1] for names in listed)[:10])}."
+    else:
+        hint = f"There is no {kind} yet."
+    return NotFound(f"There is no {kind} {wanted!r}.", hint=hint)

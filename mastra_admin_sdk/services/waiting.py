@@ -1,0 +1,95 @@
+"""Waiting for builds: whoever waits also works, so that a deploy needs no other process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from mastra_admin_sdk import errors
+from mastra_admin_sdk.errors import BuildError, MastraAdminError
+from mastra_admin_sdk.models import Build, BuildStatus
+
+from .parts import Parts
+from .worker import BuildWorker
+
+OnProgress = Callable[[Build], None]
+"""Called with the record of a build each time it has changed, and with the final one."""
+
+_POLL = 0.15
+
+
+class BuildWaiter:
+    """Waits for builds to end, with a worker in this process for as long as somebody waits."""
+
+    def __init__(self, parts: Parts, make_worker: Callable[[], BuildWorker]) -> None:
+        self._parts, self._make_worker = parts, make_worker
+        self._workers: list[BuildWorker] = []
+
+    def wait(self, build_id: str, *, timeout: float | None = None, on_progress: OnProgress | None = None) -> Build:
+        """Return the final record of a build that succeeded.
+
+        Raises:
+            BuildError: it failed, was cancelled or superseded; the error it ended with, with its evidence.
+            TimeoutError: it hasn't ended after ``timeout`` seconds; it goes on.
+        """
+        worker = self._make_worker()
+        worker.start()
+        self._workers.append(worker)
+        try:
+            build = self._wait(build_id, timeout, on_progress or _ignore)
+        finally:
+            worker.retire()
+        if build.status is not BuildStatus.SUCCEEDED:
+            raise make_error(build)
+        return build
+
+    def close(self) -> None:
+        """Stop the workers, giving back what they work on."""
+        for worker in self._workers:
+            worker.stop()
+        self._workers.clear()
+
+    def _wait(self, build_id: str, timeout: float | None, on_progress: OnProgress) -> Build:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        shown: Build | None = None
+        while True:
+            build = self._parts.storage.builds.get(build_id)
+            if shown is None or (build.status, build.phases) != (shown.status, shown.phases):
+                on_progress(build)
+                shown = build
+            if build.is_final:
+                return build
+            if deadline is not None and time.monotonic() >= deadline:
+                raise TimeoutError(f"Build #{build.number} is still {build.status} after {timeout:.0f} s; it goes on.")
+            time.sleep(_POLL)
+
+
+def make_error(build: Build) -> MastraAdminError:
+    """Return the error that a build ended with, as its own class again."""
+    stored = dict(build.error)
+    kind = _KINDS.get(str(stored.get("code")), BuildError)
+    message = build.error_message or f"Build #{build.number} was {build.status}."
+    error = kind.__new__(kind)
+    MastraAdminError.__init__(
+        error,
+        f"Build #{build.number} {build.status}: {message}",
+        hint=str(stored.get("hint") or ""),
+        evidence={**dict(stored.get("details") or {}), "build_log": build.log_path},
+    )
+    return error
+
+
+def _ignore(_: Build) -> None:
+    """Nobody wants to hear of the progress."""
+
+
+def _list_kinds() -> dict[str, type[MastraAdminError]]:
+    found: dict[str, type[MastraAdminError]] = {}
+    for kind in vars(errors).values():
+        if isinstance(kind, type) and issubclass(kind, MastraAdminError):
+            sample = kind.__new__(kind)
+            found[MastraAdminError.code.__get__(sample)] = kind
+    return found
+
+
+_KINDS = _list_kinds()

@@ -1,0 +1,143 @@
+"""A build worker: a thread that claims builds and takes them to their end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from mastra_admin_sdk.errors import BuildCancelled, LeaseLost, MastraAdminError, StaleState
+from mastra_admin_sdk.host import make_owner_id
+from mastra_admin_sdk.models import Build, BuildStatus
+
+from .parts import Parts
+from .pipeline import ACTIVE, Pipeline
+from .queue import BuildQueue
+
+logger = logging.getLogger(__name__)
+
+_HEARTBEAT = 1.0
+_POLL = 0.25
+_RECOVERY = 5.0
+
+
+class BuildWorker:
+    """Runs builds one after another in a thread of its own, and recovers those of workers that died.
+
+    ``retire()`` lets the build that runs finish and takes no other; ``stop()`` gives it back to the queue, where
+    another worker takes it from the start.
+    """
+
+    def __init__(self, parts: Parts, queue: BuildQueue, pipeline: Pipeline) -> None:
+        self._parts, self._queue, self._pipeline = parts, queue, pipeline
+        self._id = make_owner_id()
+        self._stop = threading.Event()
+        self._retired = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._next_recovery = 0.0
+
+    @property
+    def is_running(self) -> bool:
+        """True while the thread lives."""
+        return bool(self._thread and self._thread.is_alive())
+
+    def start(self) -> None:
+        """Start the thread. Can be repeated."""
+        if not self.is_running:
+            self._stop.clear()
+            self._retired.clear()
+            self._thread = threading.Thread(target=self._loop, name="mastra-admin-worker", daemon=True)
+            self._thread.start()
+
+    def retire(self) -> None:
+        """Take no further build; the thread ends after the one that runs."""
+        self._retired.set()
+
+    def stop(self, timeout: float = 30.0) -> None:
+        """End the thread, giving back what it works on."""
+        self._retired.set()
+        self._stop.set()
+        if self._thread:
+            self._thread.join(timeout)
+
+    def _loop(self) -> None:
+        while not self._retired.is_set():
+            try:
+                busy = self._step()
+            except MastraAdminError as exc:
+                logger.warning("The build worker goes on after: %s", exc)
+                busy = False
+            except Exception:
+                # A worker that ends silently leaves the queue standing still: log it and go on.
+                logger.exception("The build worker goes on after an unexpected error")
+                busy = False
+            if not busy:
+                self._retired.wait(_POLL)
+
+    def _step(self) -> bool:
+        if time.monotonic() >= self._next_recovery:
+            self._next_recovery = time.monotonic() + _RECOVERY
+            self._queue.recover()
+        build = self._parts.storage.builds.claim(self._id, limit=int(self._parts.settings.build_concurrency))
+        if build is None:
+            return False
+        self._run(build)
+        return True
+
+    def _run(self, build: Build) -> None:
+        pulse = Pulse(self._parts, build, self._stop)
+        try:
+            self._pipeline.run(build, pulse.check)
+        except (LeaseLost, StaleState) as exc:
+            if self._stop.is_set():
+                self._give_back(build)
+            else:
+                logger.warning("Build %s is no longer this worker's: %s", build.id, exc.message)
+        finally:
+            pulse.close()
+
+    def _give_back(self, build: Build) -> None:
+        try:
+            self._parts.storage.builds.transition(
+                build.id, BuildStatus.QUEUED, expected=ACTIVE, generation=build.generation
+            )
+        except (LeaseLost, StaleState):
+            logger.info("Build %s had ended before it could be given back", build.id)
+
+
+class Pulse:
+    """Keeps a claim alive from a thread, and is the `CancelCheck` of the build's work."""
+
+    def __init__(self, parts: Parts, build: Build, stopping: threading.Event) -> None:
+        self._parts, self._build, self._stopping = parts, build, stopping
+        self._done = threading.Event()
+        self._cancelled = threading.Event()
+        self._lost = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="mastra-admin-pulse", daemon=True)
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raise `BuildCancelled` or `LeaseLost` when the work is to end."""
+        if self._cancelled.is_set():
+            raise BuildCancelled(f"Build #{self._build.number} was cancelled.")
+        if self._lost.is_set() or self._stopping.is_set():
+            raise LeaseLost(f"Build #{self._build.number} was given up by this worker.")
+
+    def close(self) -> None:
+        """End the thread."""
+        self._done.set()
+        self._thread.join(timeout=10)
+
+    def _beat(self) -> None:
+        while not self._done.wait(_HEARTBEAT):
+            try:
+                build = self._parts.storage.builds.heartbeat(self._build.id, generation=self._build.generation)
+            except (LeaseLost, StaleState):
+                self._lost.set()
+                return
+            except MastraAdminError as exc:
+                # The next beat comes soon; only a claim that somebody else took ends the work.
+                logger.warning("No heartbeat for build %s: %s", self._build.id, exc.message)
+            else:
+                if build.cancel_requested:
+                    self._cancelled.set()
