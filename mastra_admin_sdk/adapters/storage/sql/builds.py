@@ -1,0 +1,170 @@
+"""Builds, and the queue that they form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Update, and_, func, insert, or_, select, update
+from sqlalchemy.sql import ColumnElement
+
+from mastra_admin_sdk.errors import Conflict, LeaseLost, MastraAdminError, NotFound
+from mastra_admin_sdk.models import BUILD_TRANSITIONS, Build, BuildStatus, ProcessStatus, utc_now
+from mastra_admin_sdk.ports.storage import BuildRepository
+
+from . import tables
+from .repository import Row, StatefulRepository
+from .rows import Codec, encode_statuses
+
+ACTIVE = (BuildStatus.BUILDING.value, BuildStatus.DEPLOYING.value)
+_FROZEN = ("id", "deployment_id", "number", "status", "generation", "created_at")
+
+
+class SqlBuilds(StatefulRepository[Build], BuildRepository):
+    """Builds."""
+
+    table = tables.builds
+    codec = Codec(Build, frozen=_FROZEN)
+    transitions = BUILD_TRANSITIONS
+
+    def create(self, build: Build) -> Build:
+        values = self.codec.encode(build)
+        conflict = f"There is a build with the id {build.id!r} already."
+        row = self._database.write(lambda c: _insert_numbered(c, values), conflict=conflict)
+        return self.codec.decode(row)
+
+    def get(self, build_id: str) -> Build:
+        return self._get_by_id(build_id)
+
+    def get_by_number(self, deployment_id: str, number: int) -> Build:
+        columns = self.table.c
+        words = f"the number {number} in the deployment {deployment_id!r}"
+        return self._get(words, columns.deployment_id == deployment_id, columns.number == number)
+
+    def list(
+        self,
+        deployment_id: str | None = None,
+        *,
+        statuses: Iterable[BuildStatus] | None = None,
+        limit: int | None = None,
+    ) -> Sequence[Build]:
+        statement = self._select_newest_first(self.table.c.number.desc())
+        if deployment_id is not None:
+            statement = statement.where(self.table.c.deployment_id == deployment_id)
+        if statuses is not None:
+            statement = statement.where(self.table.c.status.in_(encode_statuses(BuildStatus, statuses)))
+        return self._fetch(statement, limit)
+
+    def update(self, build_id: str, *, generation: int | None = None, **changes: Any) -> Build:
+        return self._update(build_id, changes, only=_held(generation), refusal=_explain_lost_claim)
+
+    def transition(
+        self,
+        build_id: str,
+        to: BuildStatus,
+        *,
+        expected: Iterable[BuildStatus],
+        generation: int | None = None,
+        **changes: Any,
+    ) -> Build:
+        values = _list_consequences(to) | self.codec.encode_changes(changes)
+        only = [] if generation is None else [self.table.c.generation == generation]
+        return self._transition(build_id, to, expected, values, only=only, refusal=_explain_lost_claim)
+
+    def claim(self, worker_id: str, *, limit: int) -> Build | None:
+        statement = _make_claim(worker_id, limit)
+
+        def work(connection: Connection) -> Row | None:
+            # The count of active builds is only true while nobody else claims. The lock is taken by a statement of
+            # its own, because a statement sees the table as it was when it began.
+            self._database.lock(connection, "claim")
+            return connection.execute(statement).mappings().one_or_none()
+
+        row = self._database.write(work)
+        return None if row is None else self.codec.decode(row)
+
+    def heartbeat(self, build_id: str, *, generation: int) -> Build:
+        return self.update(build_id, generation=generation, heartbeat_at=utc_now())
+
+    def delete(self, build_id: str) -> None:
+        alive = select(tables.processes.c.id).where(
+            tables.processes.c.build_id == build_id, tables.processes.c.status != ProcessStatus.EXITED.value
+        )
+        self._delete(build_id, ~alive.exists(), refusal=_explain_running)
+
+
+def _insert_numbered(connection: Connection, values: dict[str, Any]) -> Row:
+    deployments = tables.deployments.c
+    deployment_id = values["deployment_id"]
+    # The update holds the deployment's row until the end, so two builds never get one number.
+    count = update(tables.deployments).where(deployments.id == deployment_id)
+    count = count.values(last_build_number=deployments.last_build_number + 1)
+    number = connection.execute(count.returning(deployments.last_build_number)).scalar_one_or_none()
+    if number is None:
+        raise NotFound(f"There is no deployment with the id {deployment_id!r}.")
+    statement = insert(tables.builds).values({**values, "number": number}).returning(*tables.builds.c)
+    return connection.execute(statement).mappings().one()
+
+
+def _list_consequences(to: BuildStatus) -> dict[str, Any]:
+    if to == BuildStatus.QUEUED:
+        return {"worker_id": None, "started_at": None, "phases": {}}
+    if to in {status for status in BuildStatus if status.is_final}:
+        return {"worker_id": None, "completed_at": utc_now()}
+    return {}
+
+
+def _held(generation: int | None) -> list[ColumnElement[bool]]:
+    columns = tables.builds.c
+    # A build that recovery has put back into the queue is nobody's, though its generation is still the last holder's.
+    return [] if generation is None else [columns.generation == generation, columns.status != BuildStatus.QUEUED.value]
+
+
+def _explain_lost_claim(row: Row) -> MastraAdminError:
+    holder = f"the worker {row['worker_id']}" if row["worker_id"] else "nobody"
+    return LeaseLost(
+        f"The claim of the build {row['id']} is over: it is {row['status']} and belongs to {holder} now.",
+        hint="Stop working on it: what is still to do is somebody else's.",
+        evidence={"generation": row["generation"], "status": row["status"]},
+    )
+
+
+def _explain_running(row: Row) -> MastraAdminError:
+    return Conflict(
+        f"The build {row['id']} can't be deleted: a server of it is running.", hint="Stop its deployment first."
+    )
+
+
+def _make_claim(worker_id: str, limit: int) -> Update:
+    builds = tables.builds
+    now = utc_now()
+    statement = update(builds).where(builds.c.id == _find_next(limit), builds.c.status == BuildStatus.QUEUED.value)
+    return statement.values(
+        status=BuildStatus.BUILDING.value,
+        worker_id=worker_id,
+        started_at=now,
+        heartbeat_at=now,
+        generation=builds.c.generation + 1,
+    ).returning(*builds.c)
+
+
+def _find_next(limit: int) -> Any:
+    candidate = tables.builds.alias("candidate")
+    other = tables.builds.alias("other")
+    active = tables.builds.alias("active")
+    in_the_way = select(other.c.id).where(
+        other.c.deployment_id == candidate.c.deployment_id,
+        or_(
+            other.c.status.in_(ACTIVE),
+            and_(other.c.status == BuildStatus.QUEUED.value, other.c.number < candidate.c.number),
+        ),
+    )
+    count = select(func.count()).select_from(active).where(active.c.status.in_(ACTIVE)).scalar_subquery()
+    return (
+        select(candidate.c.id)
+        .where(candidate.c.status == BuildStatus.QUEUED.value, count < limit, ~in_the_way.exists())
+        .order_by(candidate.c.priority.desc(), candidate.c.queued_at, candidate.c.created_at, candidate.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
