@@ -108,11 +108,12 @@ def read_lines(path: Path, after: int = 0) -> Iterator[LogLine]:
 
     A file that isn't there (any more) has no lines.
     """
-    for part in [*reversed(_list_rotated(path)), path]:
-        for line in _read_file(part):
-            if line.number > after:
-                after = line.number
-                yield line
+    for line in _read_rotated(path, after):
+        after = line.number
+        yield line
+    for line in _read_file(path):
+        if line.number > after:
+            yield line
 
 
 def follow_lines(
@@ -127,25 +128,41 @@ def follow_lines(
         over = is_over()
         stat = path.stat() if path.exists() else None
         if stat and (stat.st_ino != inode or stat.st_size < position):
-            for line in read_lines(path, after):
+            # A first look, or the file was rotated: what came meanwhile may stand in an older part.
+            for line in _read_rotated(path, after):
                 after = line.number
                 yield line
-            inode, position = stat.st_ino, stat.st_size
-        elif stat and stat.st_size > position:
-            with path.open("rb") as file:
-                file.seek(position)
-                data = file.read(stat.st_size - position)
-            complete = data.rfind(b"\n") + 1
-            position += complete
-            for line in filter(None, map(_parse, data[:complete].splitlines())):
-                if line.number > after:
-                    after = line.number
-                    yield line
-        elif over:
-            return
-        yield None
-        if not over:
+            inode, position = stat.st_ino, 0
+        found, position = _read_from(path, position) if stat else ([], position)
+        for line in found:
+            if line.number > after:
+                after = line.number
+                yield line
+        if not found:
+            if over:
+                return
+            yield None
             time.sleep(poll_seconds)
+
+
+def _read_from(path: Path, position: int) -> tuple[list[LogLine], int]:
+    """Return the complete lines after a position, about a megabyte at most, and the position after them."""
+    try:
+        with path.open("rb") as file:
+            file.seek(position)
+            data = file.read(1 << 20)
+    except FileNotFoundError:  # rotated in this moment
+        return [], position
+    complete = data.rfind(b"\n") + 1
+    return [line for raw in data[:complete].splitlines() if (line := _parse(raw))], position + complete
+
+
+def _read_rotated(path: Path, after: int) -> Iterator[LogLine]:
+    for part in reversed(_list_rotated(path)):
+        for line in _read_file(part):
+            if line.number > after:
+                after = line.number
+                yield line
 
 
 def _list_rotated(path: Path) -> list[Path]:
