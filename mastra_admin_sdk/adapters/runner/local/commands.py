@@ -1,0 +1,165 @@
+"""Pure: what to run, with which arguments and which environment. Nothing here touches the machine."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from mastra_admin_sdk.models import PackageManager, ServerSpec
+
+from .processes import BUILD_MARKER, COMMAND_MARKER, HOME_MARKER, SERVER_MARKER
+
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
+_CERTIFICATES = ("NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+_QUIET_NPM = {
+    "npm_config_audit": "false",
+    "npm_config_fund": "false",
+    "npm_config_update_notifier": "false",
+    "npm_config_progress": "false",
+    "npm_config_yes": "true",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: its arguments, and how people would type it. ``env`` comes on top of the build's environment.
+
+    A query (``is_query``) is run for what it prints.
+    """
+
+    argv: tuple[str, ...]
+    shown: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    is_query: bool = False
+
+    @property
+    def text(self) -> str:
+        """The command as typed."""
+        return " ".join(self.shown)
+
+
+# --- environments -----------------------------------------------------------------------------------------------------
+
+
+def pick_base(environment: Mapping[str, str], tools: Path) -> dict[str, str]:
+    """Return what every process gets of the caller's environment: PATH (ours first), HOME, language, proxies, CAs."""
+    names = [*_KEPT, *_PROXIES, *(name.lower() for name in _PROXIES), *_CERTIFICATES]
+    kept = {name: environment[name] for name in names if environment.get(name)}
+    return {**kept, "PATH": f"{tools}:{environment.get('PATH') or _DEFAULT_PATH}"}
+
+
+def make_build_environment(base: Mapping[str, str], home: Path, build_id: str) -> dict[str, str]:
+    """Return the environment of a build's commands; nothing of the project is in it."""
+    ours = {HOME_MARKER: str(home), BUILD_MARKER: build_id, "MASTRA_TELEMETRY_DISABLED": "1", "CI": "1"}
+    return {**base, **_QUIET_NPM, **ours}
+
+
+def make_server_environment(spec: ServerSpec, base: Mapping[str, str], home: Path, preload: Path) -> dict[str, str]:
+    """Return the environment of a server: the base, then the project's variables, then ours, which win."""
+    ours = {
+        "PORT": str(spec.port),
+        "MASTRA_HOST": spec.host,
+        "MASTRA_TELEMETRY_DISABLED": "1",
+        "MASTRA_CLOUD_TRACES_TARGET_DIR": str(spec.telemetry_dir / "spans"),
+        "MASTRA_RUNNER_LOGS_TARGET_DIR": str(spec.telemetry_dir / "logs"),
+        "MASTRA_PROJECT_ID": spec.project_id,
+        "MASTRA_DEPLOYMENT_ID": spec.deployment_id,
+        "MASTRA_BUILD_ID": spec.build_id,
+        SERVER_MARKER: spec.process_id,
+        HOME_MARKER: str(home),
+        "MASTRA_ADMIN_ENTRY": str(find_entry(spec)),
+        "MASTRA_ADMIN_STATUS_FILE": str(spec.telemetry_dir / "status.json"),
+        "MASTRA_ADMIN_SERVER": json.dumps(
+            {"port": spec.port, "host": spec.host, "drainTimeout": drain_milliseconds(spec.drain_seconds)}
+        ),
+        "NODE_OPTIONS": merge_node_options(spec.env.get("NODE_OPTIONS", ""), preload),
+    }
+    return {**base, "NODE_ENV": "production", **spec.env, **ours}
+
+
+def find_entry(spec: ServerSpec) -> Path:
+    """Return the absolute path of the program that the server runs, as Node sees it in ``process.argv[1]``."""
+    return spec.artifact.path.absolute() / spec.artifact.entry
+
+
+def merge_node_options(options: str, preload: Path) -> str:
+    """Return a project's NODE_OPTIONS with our module added; Node splits at spaces, so the path is percent-encoded."""
+    return f"{options} --import={preload.as_uri()}".strip()
+
+
+def drain_milliseconds(seconds: float) -> int:
+    """Return how long Mastra itself may wait for open requests.
+
+    It ends a little before the grace period does, so that the last telemetry is written before SIGKILL comes.
+    """
+    return int(1000 * max(seconds / 2, seconds - 5))
+
+
+# --- commands of a build ----------------------------------------------------------------------------------------------
+
+
+def make_install(
+    manager: PackageManager, program: Sequence[str], *, has_lockfile: bool, is_modern_yarn: bool = False
+) -> Command:
+    """Return the command that installs a project's dependencies: as its lock file says, if it has one."""
+    match manager:
+        case PackageManager.NPM:
+            arguments = ["ci", "--include=dev"] if has_lockfile else ["install", "--include=dev"]
+        case PackageManager.YARN if is_modern_yarn:
+            arguments = ["install", *(["--immutable"] if has_lockfile else ["--no-immutable"])]
+        case PackageManager.PNPM if not has_lockfile:
+            arguments = ["install", "--no-frozen-lockfile"]
+        case _:
+            arguments = ["install", *(["--frozen-lockfile"] if has_lockfile else [])]
+    return _command(manager, program, arguments)
+
+
+def make_add(manager: PackageManager, program: Sequence[str], package: str) -> Command:
+    """Return the command that adds one package to an installed folder; only npm can do it without noting it down."""
+    match manager:
+        case PackageManager.NPM:
+            arguments = ["install", "--no-save", "--include=dev", package]
+        case PackageManager.PNPM:
+            arguments = ["add", "--ignore-workspace", package]
+        case _:
+            arguments = ["add", package]
+    return _command(manager, program, arguments)
+
+
+def make_view(npm: Sequence[str], package: str) -> Command:
+    """Return the command that prints what is published of a package, for `matching.parse_candidates`."""
+    arguments = ["view", f"{package}@>=0.0.0", "version", "devDependencies", "peerDependencies", "--json"]
+    return replace(_command(PackageManager.NPM, npm, arguments), is_query=True)
+
+
+def make_mastra_build(node: Path, cli: Path, env: Mapping[str, str]) -> Command:
+    """Return the command that builds a project with its own CLI; ``env`` are the project's variables."""
+    # What keeps the build ours and findable can't be changed by a project.
+    ours = {"PATH", HOME_MARKER, BUILD_MARKER, COMMAND_MARKER}
+    allowed = {name: value for name, value in env.items() if name not in ours}
+    return Command((str(node), str(cli), "build"), ("mastra", "build"), {**allowed, "MASTRA_TELEMETRY_DISABLED": "1"})
+
+
+def _command(manager: PackageManager, program: Sequence[str], arguments: Sequence[str]) -> Command:
+    return Command((*program, *arguments), (manager.value, *arguments))
+
+
+# --- our own small processes ------------------------------------------------------------------------------------------
+
+# Isolated and without site: nothing of the user's Python set-up is read, start-up is quick and memory small. os._exit:
+# nothing of the interpreter's shutdown may fail after the work is done.
+_BOOT = (
+    "import os, sys; sys.path.insert(0, sys.argv[1]); from importlib import import_module; "
+    "os._exit(import_module(sys.argv[2]).main(sys.argv[3:]))"
+)
+
+
+def make_python_command(module: str, *arguments: str) -> tuple[str, ...]:
+    """Return how to run ``main(arguments)`` of a module beside this one in a process of its own."""
+    root = Path(__file__).resolve().parents[4]
+    return (sys.executable, "-I", "-S", "-c", _BOOT, str(root), f"{__package__}.{module}", *arguments)
