@@ -8,14 +8,24 @@ from dataclasses import dataclass
 
 from mastra_admin_sdk.models import Route
 
+ROUTER_HEADER = "X-Mastra-Admin-Router"
+"""Set on answers that come from the router itself and taken out of all others: why no deployment answered.
+
+``no-route`` comes with 404 (nothing is registered for the host), ``no-answer`` with 502 to 504 (the server is gone).
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class RouterEndpoint:
-    """Where the router listens: what a request from this machine connects to, whatever its host name."""
+    """Where the router listens: what a request from this machine connects to, whatever its host name.
+
+    ``ca_file`` is set when its certificates come from an authority of its own: the root to check them against.
+    """
 
     scheme: str
     address: str
     port: int
+    ca_file: str | None = None
 
 
 class Router(ABC):
