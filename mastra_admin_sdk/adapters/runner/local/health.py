@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import http.client
 import ssl
-from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 
 from .ports import list_listeners, list_sockets
@@ -28,36 +26,35 @@ class Listening(StrEnum):
     STRANGER = "stranger"
 
 
-@dataclass(frozen=True, slots=True)
-class Listeners:
-    """Who listens on the port, and on which other ports the server listens."""
-
-    on_port: Listening
-    other_ports: tuple[int, ...] = ()
-
-
 def is_answering(host: str, port: int, timeout: float) -> bool:
     """True when ``GET /health`` is answered, over http or https, and not with a server error."""
-    plain = _ask(lambda: http.client.HTTPConnection(host, port, timeout=timeout))
-    if plain is None:
-        # An app with a certificate of its own (`server.https`); whose it is was asked of the kernel.
-        context = ssl._create_unverified_context()  # noqa: S323
-        plain = _ask(lambda: http.client.HTTPSConnection(host, port, timeout=timeout, context=context))
-    return plain is not None and plain < _SERVER_ERROR
+    try:
+        status = _ask(http.client.HTTPConnection(host, port, timeout=timeout))
+        if status is None:
+            # An app with a certificate of its own (`server.https`); whose listener it is was asked of the kernel.
+            context = ssl._create_unverified_context()  # noqa: S323
+            status = _ask(http.client.HTTPSConnection(host, port, timeout=timeout, context=context))
+    except TimeoutError:
+        return False
+    return status is not None and status < _SERVER_ERROR
 
 
-def find_listeners(process_id: str, pid: int, port: int) -> Listeners:
+def find_listening(process_id: str, pid: int, port: int) -> Listening:
     """Return who listens on a port, as seen from the server with this process id."""
-    listeners = list_listeners()
+    here = [listener for listener in list_listeners() if listener.port == port]
+    if not here:
+        return Listening.NOBODY
     own = list_sockets(find_server(process_id, pid))
-    ours = [listener for listener in listeners if listener.inode in own]
-    others = tuple(sorted({listener.port for listener in ours} - {port}))
-    here = [listener for listener in ours if listener.port == port]
-    if here:
-        everywhere = any(not listener.is_loopback for listener in here)
-        return Listeners(Listening.OURS_EVERYWHERE if everywhere else Listening.OURS, others)
-    is_taken = any(listener.port == port for listener in listeners)
-    return Listeners(Listening.STRANGER if is_taken else Listening.NOBODY, others)
+    ours = [listener for listener in here if listener.inode in own]
+    if not ours:
+        return Listening.STRANGER
+    return Listening.OURS if all(listener.is_loopback for listener in ours) else Listening.OURS_EVERYWHERE
+
+
+def list_own_ports(process_id: str, pid: int) -> list[int]:
+    """Return the ports on which a server listens."""
+    own = list_sockets(find_server(process_id, pid))
+    return sorted({listener.port for listener in list_listeners() if listener.inode in own})
 
 
 def find_server(process_id: str, pid: int) -> set[int]:
@@ -65,12 +62,13 @@ def find_server(process_id: str, pid: int) -> set[int]:
     return find_marked(SERVER_MARKER, process_id) | (find_descendants(pid) | {pid} if pid else set())
 
 
-def _ask(connect: Callable[[], http.client.HTTPConnection]) -> int | None:
-    """Return the status of ``GET /health``, or ``None`` when there was no HTTP answer."""
-    connection = connect()
+def _ask(connection: http.client.HTTPConnection) -> int | None:
+    """Return the status of ``GET /health``, or ``None`` when what answered doesn't speak this protocol."""
     try:
         connection.request("GET", "/health", headers={"Connection": "close", "User-Agent": "mastra-admin"})
         return connection.getresponse().status
+    except TimeoutError:
+        raise
     except (OSError, http.client.HTTPException):
         return None
     finally:

@@ -18,13 +18,14 @@ from mastra_admin_sdk.models import ServerExit, ServerIdentity, ServerSpec
 from mastra_admin_sdk.ports.runner import CancelCheck
 
 from .commands import find_entry, make_python_command
-from .health import Listeners, Listening, find_listeners, is_answering
+from .health import Listening, find_listening, is_answering, list_own_ports
 from .processes import HOME_MARKER, SERVER_MARKER, SHIM_MARKER, find_marked, kill_until_gone, send_signal
 from .records import find_record, find_stop_request, read_record, remove_old_records, write_record
 from .workdir import prepare_workdir
 
 _HANDSHAKE_SECONDS = 30.0
-_PROBE_SECONDS = 2.0
+_LONGEST_PROBE_SECONDS = 2.0
+_STRANGER_LOOKS = 5
 _CLEAN_UP_SECONDS = 15.0
 _TAIL = 100
 
@@ -107,26 +108,31 @@ class Servers:
         """Wait until the server answers and the listener is its own."""
         deadline = time.monotonic() + timeout
         pause = 0.05
+        patience = 0.15
+        strangers = 0
         while True:
             cancel()
             if not self.is_running(server):
                 raise self._explain_end(server)
+            listening = find_listening(server.process_id, server.pid, server.port)
+            # Seen more than once: a server that forks while we look can seem to be somebody else.
+            strangers = strangers + 1 if listening is Listening.STRANGER else 0
             left = deadline - time.monotonic()
-            if left <= 0:
-                raise self._explain_silence(server, timeout)
-            listeners = find_listeners(server.process_id, server.pid, server.port)
-            if listeners.on_port is Listening.OURS_EVERYWHERE:
+            if left <= 0 or strangers > _STRANGER_LOOKS:
+                raise self._explain_silence(server, listening, timeout)
+            if listening is Listening.OURS_EVERYWHERE:
                 raise self._explain_exposure(server)
-            is_ours = listeners.on_port is Listening.OURS
-            # Short probes, so that a cancel is heard in time.
-            if is_ours and is_answering(server.host, server.port, min(0.15, left)):
-                return
+            if listening is Listening.OURS:
+                if is_answering(server.host, server.port, min(patience, left)):
+                    return
+                # Short probes hear a cancel in time; a server that needs longer to answer gets longer ones.
+                patience = min(_LONGEST_PROBE_SECONDS, patience * 2)
             time.sleep(min(pause, left))
             pause = min(0.15, pause * 1.3)
 
     def is_healthy(self, server: ServerIdentity) -> bool:
         """Ask once."""
-        return self.is_running(server) and is_answering(server.host, server.port, _PROBE_SECONDS)
+        return self.is_running(server) and is_answering(server.host, server.port, _LONGEST_PROBE_SECONDS)
 
     def is_running(self, server: ServerIdentity) -> bool:
         """True while the server and its shim exist."""
@@ -146,8 +152,8 @@ class Servers:
             send_signal(server.shim_pid, server.shim_start_ticks, signal.SIGKILL)
             request.unlink(missing_ok=True)
         left = self._kill_all(server.process_id)
-        listeners = find_listeners(server.process_id, server.pid, server.port)
-        if left or listeners.on_port in {Listening.OURS, Listening.OURS_EVERYWHERE}:
+        listening = find_listening(server.process_id, server.pid, server.port)
+        if left or listening in {Listening.OURS, Listening.OURS_EVERYWHERE}:
             raise ServerError(
                 f"The server on port {server.port} could not be ended: processes {sorted(left)} are still there.",
                 hint="They may wait for a disk or belong to another user; end them by hand.",
@@ -226,16 +232,15 @@ class Servers:
             },
         )
 
-    def _explain_silence(self, server: ServerIdentity, timeout: float) -> ServerUnhealthy:
-        listeners = find_listeners(server.process_id, server.pid, server.port)
-        port_taken = listeners.on_port is Listening.STRANGER
+    def _explain_silence(self, server: ServerIdentity, listening: Listening, timeout: float) -> ServerUnhealthy:
+        others = list_own_ports(server.process_id, server.pid)
         return ServerUnhealthy(
-            f"The server did not become healthy within {timeout:g} s: {_describe_silence(server, listeners)}",
+            f"The server did not become healthy within {timeout:g} s: {_describe_silence(server, listening, others)}",
             hint="Look at its last lines; raise MASTRA_ADMIN_HEALTH_TIMEOUT if it only needs longer.",
             evidence={
                 "port": server.port,
-                "port_taken": port_taken,
-                "listens_on": list(listeners.other_ports),
+                "port_taken": listening is Listening.STRANGER,
+                "listens_on": others,
                 "log_tail": list(self._read_running_tail(server)),
             },
         )
@@ -252,13 +257,12 @@ class Servers:
         )
 
 
-def _describe_silence(server: ServerIdentity, listeners: Listeners) -> str:
-    match listeners.on_port:
+def _describe_silence(server: ServerIdentity, listening: Listening, others: list[int]) -> str:
+    match listening:
         case Listening.STRANGER:
             return f"another program listens on its port {server.port}."
-        case Listening.NOBODY if listeners.other_ports:
-            ports = ", ".join(map(str, listeners.other_ports))
-            return f"it listens on {ports} instead of {server.port}."
+        case Listening.NOBODY if others:
+            return f"it listens on {', '.join(map(str, others))} instead of {server.port}."
         case Listening.NOBODY:
             return f"it never listened on port {server.port}."
         case _:

@@ -202,25 +202,32 @@ class Shim:
             "reason": reason,
             "was_stopped": self._term_time is not None,
             "ended_at": time.time(),
-            "log_tail": self._log.tail(_TAIL + 1)[:-1],
+            "log_tail": self._log.tail(_TAIL),
         }
         write_record(self._record_path, {**self.identity, **ending})
         self._stop_path.unlink(missing_ok=True)
 
     def _explain(self, status: int) -> str:
-        how = f"with exit code {status}" if status >= 0 else f"by {signal.Signals(-status).name}"
+        how = f"with exit code {status}" if status >= 0 else f"by {_name_signal(-status)}"
         if self._term_time is None:
             return f"The server ended by itself {how}." if status >= 0 else f"The server was ended {how}."
         seconds = time.monotonic() - self._term_time
         if self._was_killed:
             return f"The server was killed: it had not stopped {seconds:.1f} s after SIGTERM."
-        return f"The server stopped {how} {seconds:.1f} s after SIGTERM."
+        return f"The server stopped {how}, {seconds:.1f} s after SIGTERM."
 
 
 def _prepare_server(parent: int) -> None:
     die_with_parent(parent)
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
+
+
+def _name_signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _answer(message: dict[str, Any]) -> None:

@@ -27,7 +27,8 @@ class ShimLog:
     def write(self, text: str, stream: str) -> None:
         """Write a line, or count it as lost."""
         clean = clean_text(self._redactor.clean(text))
-        self._tail.append(clean)
+        if stream != "info":
+            self._tail.append(clean)
         if self._file is None and time.monotonic() >= self._retry_at:
             self._reopen()
         if self._file is None:
@@ -42,7 +43,7 @@ class ShimLog:
             self._retry_at = time.monotonic() + _RETRY_SECONDS
 
     def tail(self, count: int) -> list[str]:
-        """Return the last lines, also those that could not be written."""
+        """Return the server's last lines, also those that could not be written."""
         return list(self._tail)[-count:]
 
     def _reopen(self) -> None:
