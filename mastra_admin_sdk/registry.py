@@ -75,7 +75,7 @@ def _postgres(_: Home, settings: Settings) -> AdminStorage:
     return PostgresAdminStorage(url=settings.database_url, schema=settings.database_schema)
 
 
-def _local_source(_: Home, settings: Settings) -> ProjectSource:
+def _local_source(home: Home, settings: Settings) -> ProjectSource:
     from .adapters.source.local import LocalProjectSource
 
     return LocalProjectSource(
@@ -83,6 +83,7 @@ def _local_source(_: Home, settings: Settings) -> ProjectSource:
         include=tuple(settings.source_include),
         exclude=tuple(settings.source_exclude),
         max_depth=settings.source_max_depth,
+        home=home.path,
     )
 
 

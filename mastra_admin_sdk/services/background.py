@@ -41,13 +41,17 @@ class Background:
         supervise = RoleThread(SUPERVISOR, self._supervisor.run_once, _SUPERVISE_SECONDS, self._parts.leases)
         self._roles = [ingest, supervise]
         self._workers = [self._make_worker() for _ in range(max(1, int(self._parts.settings.build_concurrency)))]
-        for thread in (*self._roles, *self._workers):
-            thread.start()
+        for role in self._roles:
+            role.start()
+        for worker in self._workers:
+            worker.start()
 
     def stop(self) -> None:
         """End all threads and give roles and builds back. Can be repeated."""
-        for thread in (*self._workers, *self._roles):
-            thread.stop()
+        for worker in self._workers:
+            worker.stop()
+        for role in self._roles:
+            role.stop()
         self._workers, self._roles = [], []
 
     def _ingest(self, role: HeldLease) -> None:

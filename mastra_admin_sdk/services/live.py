@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from mastra_admin_sdk.errors import Conflict, MastraAdminError, RouterError, ServerUnhealthy
+from mastra_admin_sdk.errors import Conflict, MastraAdminError, RequestFailed, RouterError, ServerUnhealthy
 from mastra_admin_sdk.models import (
     Artifact,
     Build,
@@ -264,13 +264,16 @@ class PathToLive:
                 f"The route of {host} leads to {found.target_port if found else 'nothing'}, not to {process.port}.",
                 hint="Look at logs/caddy.log in the home, then deploy again.",
             )
-        answer = request(self._parts.router.endpoint, host, "GET", "/health", timeout=10, check=False)
-        if answer.status >= 500 or not self._parts.runner.is_running(identify(process)):
-            raise RouterError(
-                f"{host} answered {answer.status} right after the switch to port {process.port}.",
-                hint="The old server stays. Look at the server's log, then deploy again.",
-                evidence={"answer": answer.text[:300]},
-            )
+        try:
+            request(self._parts.router.endpoint, host, "GET", "/health", timeout=10)
+        except RequestFailed as exc:
+            # 401, 403 or 404 are answers of the app too: it may guard or move its health check.
+            if int(exc.evidence.get("status") or 599) >= 500:
+                raise RouterError(
+                    f"{host} didn't answer right after the switch to port {process.port}: {exc.message}",
+                    hint="What served before still does. Look at the server's log, then deploy again.",
+                    evidence=exc.evidence,
+                ) from exc
 
     def _restore_routes(self, deployment: Deployment, old: Sequence[Process]) -> None:
         """Point the routes back to what served before; without that, remove them."""
