@@ -99,12 +99,25 @@ class LiveBuild:
 
     def logs(self, after: int = 0) -> Sequence[LogLine]:
         """Return the lines of its log with a number above ``after``."""
-        return list(read_lines(Path(self.record.log_path or ""), after)) if self.record.log_path else []
+        return list(self.iter_log(after))
+
+    def iter_log(self, after: int = 0) -> Iterator[LogLine]:
+        """Yield the lines that `logs` returns, one by one: for logs that are too long to hold."""
+        return read_lines(Path(self.record.log_path), after) if self.record.log_path else iter(())
 
     def follow(self, after: int = 0) -> Iterator[LogLine]:
         """Yield the lines of its log as they come, until it has ended and all is read."""
-        path = Path(self.record.log_path or "")
-        return (line for line in follow_lines(path, after, is_over=lambda: self.refresh().record.is_final) if line)
+        return (line for line in self.poll_log(after) if line)
+
+    def poll_log(self, after: int = 0) -> Iterator[LogLine | None]:
+        """Yield what `follow` yields, and ``None`` about ten times a second while there is no line.
+
+        For callers that have more to do than wait: look whether their reader is still there, send it a sign of life.
+        The record of this object is read anew each time.
+        """
+        if not self.record.log_path:
+            return iter(())
+        return follow_lines(Path(self.record.log_path), after, is_over=lambda: self.refresh().record.is_final)
 
     def __repr__(self) -> str:
         record = self.record
