@@ -52,7 +52,14 @@ class Router(ABC):
 
     @abstractmethod
     def register(self, route: Route) -> None:
-        """Add a route, or point its host to another target in one atomic change."""
+        """Add a route, or point its host to another target in one atomic change; starts the router if need be.
+
+        Hosts are compared without regard to case. Repeating it changes nothing.
+
+        Raises:
+            InvalidInput: the host is no host name, or the target no address and port.
+            RouterError: as in `start`.
+        """
 
     @abstractmethod
     def unregister(self, host: str) -> None:
@@ -60,7 +67,10 @@ class Router(ABC):
 
     @abstractmethod
     def get_route(self, host: str) -> Route | None:
-        """Return the route that is in force for a host. ``deployment_id`` is the one it was registered with."""
+        """Return the route that is in force for a host. ``deployment_id`` is the one it was registered with.
+
+        Nothing is in force while the router doesn't run; asking doesn't start it.
+        """
 
     @abstractmethod
     def list_routes(self) -> Sequence[Route]:
@@ -68,11 +78,21 @@ class Router(ABC):
 
     @abstractmethod
     def reconcile(self, routes: Iterable[Route]) -> int:
-        """Make the routes in force equal to ``routes``, writing differences only; return how many were written."""
+        """Make the routes in force equal to ``routes``, writing differences only; return how many were written.
+
+        Starts the router if there are any.
+
+        Raises:
+            InvalidInput: two of them have one host, or as in `register`.
+        """
 
     @abstractmethod
     def count_requests(self, target_host: str, target_port: int) -> int:
-        """Return how many requests are under way on a target, also one that no route names any more."""
+        """Return how many requests are under way on a target, also one that no route names any more.
+
+        Just after a switch a request may have read the old target and not be counted yet: wait a moment before a 0
+        is trusted.
+        """
 
     @abstractmethod
     def make_url(self, host: str) -> str:

@@ -95,7 +95,7 @@ def test_other_deployments_have_one_host() -> None:
     hosts = make_hosts(
         "search", "weather-agent", "main-staging", base_domain="example.com", is_default_production=False
     )
-    assert hosts == ["weather-main-staging.search.example.com"]
+    assert hosts == ["weather-agent-main-staging.search.example.com"]
 
 
 @given(slugs, slugs, slugs)

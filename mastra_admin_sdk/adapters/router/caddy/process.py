@@ -1,0 +1,285 @@
+"""The Caddy process of a home: started once, detached, adopted by whoever comes next, ended by anyone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from mastra_admin_sdk.errors import RouterError
+from mastra_admin_sdk.home import Home
+from mastra_admin_sdk.host import boot_id, is_alive, start_ticks
+
+from .client import AdminClient, read_nonce
+from .config import TARGETS_FOLDER, RouterOptions, build_config, format_target
+from .listener import open_listener
+from .program import build_environment, find_program
+
+_START_TIMEOUT = 20.0
+_STOP_TIMEOUT = 5.0
+_LONGEST_SOCKET_PATH = 107
+_UNUSABLE_IN_SOCKET_PATH = frozenset("|{}")
+_SHARED_FOLDER = Path("/tmp")  # noqa: S108 - each user's folder below it is private and checked
+
+# Pids of those started by this process: one that has ended is a zombie until it is reaped here.
+_children: set[int] = set()
+
+
+class CaddyProcess:
+    """Starts, finds and ends the Caddy of a home. Callers hold the home's router lock around `start` and `stop`."""
+
+    def __init__(self, home: Home, options: RouterOptions, *, program: str, environment: Mapping[str, str]) -> None:
+        self._home, self._options = home, options
+        self._program, self._environment = program, environment
+        self.folder = Path(os.path.realpath(home.path)) / home.caddy.name
+        self.targets = self.folder / TARGETS_FOLDER
+        self._socket = find_socket_path(home)
+        self._record = home.run / "caddy.json"
+        self.client = AdminClient(self._socket)
+
+    def start(self) -> None:
+        """Start Caddy, or adopt the one that runs.
+
+        Raises:
+            RouterError: it doesn't start, listens elsewhere, or somebody else answers on its port.
+            ToolMissing: there is no Caddy program that will do.
+        """
+        identity = self.client.get_identity()
+        if identity is None:
+            self._end_unreachable()
+            nonce = self._launch()
+        else:
+            self._check_place(identity)
+            nonce = identity["nonce"]
+        self.confirm(nonce)
+
+    def stop(self) -> None:
+        """End Caddy, whoever started it, and remove what it leaves."""
+        with suppress(RouterError):  # it hangs: then it is ended by its record
+            self._write_record(self.client.find_pid())
+        known = self._read_record()
+        if known:
+            with suppress(RouterError):  # likewise
+                AdminClient(self._socket, timeout=_STOP_TIMEOUT).call("POST", "/stop")
+            self._end(known)
+        self._clear()
+
+    def confirm(self, nonce: str) -> None:
+        """Wait until the port answers with the nonce of the configuration in force.
+
+        A connection that arrives while configurations change may still meet the old one.
+        """
+        deadline = time.monotonic() + _START_TIMEOUT
+        problem = "nobody answers"
+        while time.monotonic() < deadline:
+            try:
+                if read_nonce(self._options) == nonce:
+                    return
+                problem = "somebody else answers"
+            except OSError as exc:
+                problem = str(exc)
+            time.sleep(0.02)
+        raise RouterError(
+            f"The router's port {format_target(self._options.bind, self._options.port)} doesn't lead to it: {problem}.",
+            hint="Stop the router, or choose another port with router_port (MASTRA_ADMIN_ROUTER_PORT).",
+        )
+
+    # --- starting -----------------------------------------------------------------------------------------------------
+
+    def _launch(self) -> str:
+        program = find_program(self._program)
+        nonce = secrets.token_hex(16)
+        self._prepare()
+        with open_listener(self._options) as listener:
+            process = self._spawn(program, listener)
+            config = build_config(
+                self._options,
+                listener=listener.fileno(),
+                socket=str(self._socket),
+                log_file=str(self._home.logs / "caddy.log"),
+                nonce=nonce,
+            )
+        self._write_record(process.pid)
+        self._feed(process, config)
+        self._wait_ready(process)
+        _disown(process)
+        return nonce
+
+    def _prepare(self) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._home.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._home.run.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._socket.parent != self._home.run:
+            _make_private(self._socket.parent)
+        self._clear()
+        self.targets.mkdir(mode=0o700, exist_ok=True)
+
+    def _spawn(self, program: str, listener: socket.socket) -> subprocess.Popen[bytes]:
+        with self._start_log.open("wb") as output:
+            return subprocess.Popen(
+                [program, "run", "--config", "-"],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                env=build_environment(
+                    self.folder.parent, self.folder, self._environment, proxies=self._options.tls == "auto"
+                ),
+                start_new_session=True,
+                pass_fds=[listener.fileno()],
+            )
+
+    def _feed(self, process: subprocess.Popen[bytes], config: Mapping[str, Any]) -> None:
+        assert process.stdin is not None
+        with suppress(BrokenPipeError), process.stdin as pipe:  # it ended already: _wait_ready says why
+            pipe.write(json.dumps(config).encode())
+
+    def _wait_ready(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + _START_TIMEOUT
+        while process.poll() is None and time.monotonic() < deadline:
+            if self.client.is_listening():
+                return
+            time.sleep(0.01)
+        ended = process.poll()
+        if ended is None:
+            process.kill()
+            process.wait(_STOP_TIMEOUT)
+        self._clear()
+        raise RouterError(
+            f"Caddy did not start: it {'hung' if ended is None else f'ended with exit code {ended}'}.",
+            hint=f"What it said is in {self._start_log}.",
+            evidence={"log_tail": _read_tail(self._start_log)},
+        )
+
+    @property
+    def _start_log(self) -> Path:
+        return self._home.logs / "caddy-start.log"
+
+    def _check_place(self, identity: Mapping[str, Any]) -> None:
+        wanted = (self._options.bind, self._options.port, self._options.tls)
+        found = (identity["bind"], identity["port"], identity["tls"])
+        if found != wanted:
+            raise RouterError(
+                f"The router of this home runs already, on {format_target(found[0], found[1])} with tls={found[2]}, "
+                f"not on {format_target(wanted[0], wanted[1])} with tls={wanted[2]}.",
+                hint="Stop it first (`mastra-admin down`), or use its settings.",
+            )
+
+    # --- ending -------------------------------------------------------------------------------------------------------
+
+    def _end_unreachable(self) -> None:
+        """End a Caddy of ours whose socket is gone: nobody could change its routes any more."""
+        known = self._read_record()
+        if known:
+            self._end(known, grace=0)
+
+    def _end(self, known: Mapping[str, Any], grace: float = _STOP_TIMEOUT) -> None:
+        if not _wait_gone(known, grace):
+            with suppress(ProcessLookupError):
+                os.kill(known["pid"], signal.SIGKILL)
+        if not _wait_gone(known, _STOP_TIMEOUT):
+            raise RouterError(
+                f"Caddy (pid {known['pid']}) can't be ended, not even by SIGKILL.",
+                hint="It waits for the system, such as a disk that hangs. Look at its state with `ps`.",
+            )
+
+    def _clear(self) -> None:
+        for path in (self._socket, self._record, *self.targets.glob("*")):
+            path.unlink(missing_ok=True)
+
+    # --- the record ---------------------------------------------------------------------------------------------------
+
+    def _write_record(self, pid: int | None) -> None:
+        ticks = start_ticks(pid) if pid else None
+        if ticks is not None:
+            record = {"pid": pid, "start_ticks": ticks, "boot_id": boot_id()}
+            write_atomically(self._record, json.dumps(record))
+
+    def _read_record(self) -> dict[str, Any] | None:
+        """Return who the recorded process is, if it still runs."""
+        try:
+            found: dict[str, Any] = json.loads(self._record.read_text(encoding="utf-8"))
+            alive = is_alive(found["pid"], found["start_ticks"], found["boot_id"])
+        except (OSError, ValueError, LookupError, TypeError):
+            return None
+        return found if alive else None
+
+
+def find_socket_path(home: Home) -> Path:
+    """Return where the admin socket of a home is: in its run folder, unless Caddy or the system can't take that path.
+
+    The other place depends on user and home alone, never on the environment: every process has to find it.
+    """
+    inside = Path(os.path.realpath(home.run)) / "caddy.sock"
+    if len(os.fsencode(inside)) <= _LONGEST_SOCKET_PATH and not _UNUSABLE_IN_SOCKET_PATH & set(str(inside)):
+        return inside
+    digest = hashlib.sha256(os.fsencode(inside)).hexdigest()[:16]
+    return _SHARED_FOLDER / f"mastra-admin-{os.getuid()}" / f"{digest}.sock"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file by another one in one step; readers see the old text or the new one, never less."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _make_private(folder: Path) -> None:
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o077 or not folder.is_dir() or folder.is_symlink():
+        raise RouterError(
+            f"The folder {folder} for the router's socket isn't private to this user.",
+            hint="Remove it, or move the home to a path of less than 90 characters.",
+        )
+
+
+def _disown(process: subprocess.Popen[bytes]) -> None:
+    """Keep Popen from warning when its object goes while Caddy stays: it is meant to outlive this process."""
+    _children.add(process.pid)
+    process.returncode = 0
+
+
+def _reap() -> None:
+    for pid in list(_children):
+        try:
+            ended, _ = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:  # a fork of the process that started it
+            ended = pid
+        if ended:
+            _children.discard(pid)
+
+
+def _wait_gone(known: Mapping[str, Any], timeout: float) -> bool:
+    deadline = time.monotonic() + timeout
+    while True:
+        _reap()
+        if not is_alive(known["pid"], known["start_ticks"], known["boot_id"]):
+            _reap()
+            return True
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.02)
+
+
+def _read_tail(path: Path, count: int = 20) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()[-count:]
+    except OSError:
+        return []
