@@ -85,7 +85,7 @@ def test_a_build_that_fails_changes_nothing_and_says_why(admin: MastraAdmin, pro
     assert live.builds[0].status == "failed"
 
 
-def test_a_first_build_that_fails_leaves_a_failed_deployment(admin: MastraAdmin, project: Project, source: Path) -> None:
+def test_a_first_build_that_fails_leaves_no_artifact(admin: MastraAdmin, project: Project, source: Path) -> None:
     write_source(source, fail_build=True)
     with pytest.raises(CommandFailed):
         admin.deploy(project)
