@@ -1,0 +1,15 @@
+"""The pages: one blueprint for each noun; each calls the SDK and renders."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask
+
+from . import builds, overview, sign_in
+
+
+def register(app: Flask) -> None:
+    """Add the pages to an app."""
+    pages = Blueprint("pages", __name__)
+    for page in (overview, builds, sign_in):
+        pages.register_blueprint(page.blueprint)
+    app.register_blueprint(pages)

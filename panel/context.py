@@ -1,0 +1,37 @@
+"""What the views of one app share."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from flask import current_app
+
+from mastra_admin_sdk import MastraAdmin
+
+from .glance import Glance
+from .options import PanelOptions
+
+EXTENSION = "mastra_admin_panel"
+MOST_VIEWERS = 200
+"""Websockets at once. Each takes a thread of the server, and pages need some too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One panel: the SDK, the options, and what ends or bounds its streams.
+
+    ``stopping`` is set when the server shuts down: streams end then.
+    """
+
+    admin: MastraAdmin
+    options: PanelOptions
+    glance: Glance
+    stopping: threading.Event = field(default_factory=threading.Event)
+    viewers: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(MOST_VIEWERS))
+
+
+def current_panel() -> Panel:
+    """Return the panel of the request that is handled."""
+    panel: Panel = current_app.extensions[EXTENSION]
+    return panel
