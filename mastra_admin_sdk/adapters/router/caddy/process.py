@@ -9,6 +9,7 @@ import secrets
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -70,7 +71,7 @@ class CaddyProcess:
         if known:
             with suppress(RouterError):  # likewise
                 AdminClient(self._socket, timeout=_STOP_TIMEOUT).call("POST", "/stop")
-            self._end(known)
+            self._end(known, _STOP_TIMEOUT)
         self._clear()
 
     def confirm(self, nonce: str) -> None:
@@ -100,7 +101,6 @@ class CaddyProcess:
         nonce = secrets.token_hex(16)
         self._prepare()
         with open_listener(self._options) as listener:
-            process = self._spawn(program, listener)
             config = build_config(
                 self._options,
                 listener=listener.fileno(),
@@ -108,8 +108,8 @@ class CaddyProcess:
                 log_file=str(self._home.logs / "caddy.log"),
                 nonce=nonce,
             )
+            process = self._spawn(program, config, listener)
         self._write_record(process.pid)
-        self._feed(process, config)
         self._wait_ready(process)
         _disown(process)
         return nonce
@@ -123,25 +123,25 @@ class CaddyProcess:
         self._clear()
         self.targets.mkdir(mode=0o700, exist_ok=True)
 
-    def _spawn(self, program: str, listener: socket.socket) -> subprocess.Popen[bytes]:
-        with self._start_log.open("wb") as output:
+    def _spawn(self, program: str, config: Mapping[str, Any], listener: socket.socket) -> subprocess.Popen[bytes]:
+        environment = build_environment(
+            self.folder.parent, self.folder, self._environment, proxies=self._options.tls == "auto"
+        )
+        # A file that is complete before Caddy starts, not a pipe: if this process were killed before it has written,
+        # Caddy would run with no configuration and keep the port.
+        with tempfile.TemporaryFile(dir=self.folder) as source, self._start_log.open("wb") as output:
+            source.write(json.dumps(config).encode())
+            source.seek(0)
             return subprocess.Popen(
                 [program, "run", "--config", "-"],
-                stdin=subprocess.PIPE,
+                stdin=source,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
-                env=build_environment(
-                    self.folder.parent, self.folder, self._environment, proxies=self._options.tls == "auto"
-                ),
+                env=environment,
                 start_new_session=True,
                 pass_fds=[listener.fileno()],
             )
-
-    def _feed(self, process: subprocess.Popen[bytes], config: Mapping[str, Any]) -> None:
-        assert process.stdin is not None
-        with suppress(BrokenPipeError), process.stdin as pipe:  # it ended already: _wait_ready says why
-            pipe.write(json.dumps(config).encode())
 
     def _wait_ready(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + _START_TIMEOUT
@@ -180,9 +180,9 @@ class CaddyProcess:
         """End a Caddy of ours whose socket is gone: nobody could change its routes any more."""
         known = self._read_record()
         if known:
-            self._end(known, grace=0)
+            self._end(known, 0)
 
-    def _end(self, known: Mapping[str, Any], grace: float = _STOP_TIMEOUT) -> None:
+    def _end(self, known: Mapping[str, Any], grace: float) -> None:
         if not _wait_gone(known, grace):
             with suppress(ProcessLookupError):
                 os.kill(known["pid"], signal.SIGKILL)
