@@ -98,6 +98,20 @@ def test_a_server_is_told_who_it_is_and_where_its_telemetry_goes() -> None:
     assert {name: env[name] for name in expected} == expected
 
 
+def test_ids_of_the_projects_own_stay_and_ours_go_beside_them() -> None:
+    env = make_environment(MASTRA_PROJECT_ID="on the platform")
+    assert env["MASTRA_PROJECT_ID"] == "on the platform"
+    assert env["MASTRA_ADMIN_PROJECT_ID"] == "project-1"
+    assert env["MASTRA_BUILD_ID"] == "build-1"
+    assert "MASTRA_ADMIN_BUILD_ID" not in env
+
+
+def test_the_tracing_module_is_told_the_names_of_what_is_secret() -> None:
+    spec = make_spec(env={"API_KEY": "secret", "URL": "https://example.com"}, redact=("secret",))
+    env = make_server_environment(spec, {}, Path("/home"), PRELOAD)
+    assert env["MASTRA_ADMIN_SECRET_NAMES"] == "API_KEY"
+
+
 def test_a_project_may_choose_its_node_env() -> None:
     assert make_environment(NODE_ENV="development")["NODE_ENV"] == "development"
 

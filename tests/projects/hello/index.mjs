@@ -4,7 +4,7 @@ import http from 'node:http';
 const server = http.createServer((request, response) => {
   const answers = { '/health': { success: true }, '/cwd': process.cwd(), '/argv': process.argv };
   response.setHeader('content-type', 'application/json');
-  response.end(JSON.stringify(answers[request.url] ?? { build: process.env.MASTRA_BUILD_ID }));
+  response.end(JSON.stringify(answers[request.url] ?? { build: process.env.BUILD_NAME }));
 });
 server.listen(Number(process.env.PORT), process.env.MASTRA_HOST, () => console.log('hello is up'));
 process.on('SIGTERM', () => {

@@ -2,8 +2,8 @@
 import fs from 'node:fs';
 import http from 'node:http';
 
-fs.appendFileSync('./diary.db', `${process.env.MASTRA_BUILD_ID}\n`);
-fs.appendFileSync('../mastra.db', `${process.env.MASTRA_BUILD_ID}\n`);
+fs.appendFileSync('./diary.db', `${process.env.BUILD_NAME}\n`);
+fs.appendFileSync('../mastra.db', `${process.env.BUILD_NAME}\n`);
 fs.appendFileSync('./seed.txt', 'changed by the app\n');
 const read = name => fs.readFileSync(name, 'utf8');
 http

@@ -67,9 +67,8 @@ def make_server_environment(spec: ServerSpec, base: Mapping[str, str], home: Pat
         "MASTRA_TELEMETRY_DISABLED": "1",
         "MASTRA_CLOUD_TRACES_TARGET_DIR": str(spec.telemetry_dir / "spans"),
         "MASTRA_RUNNER_LOGS_TARGET_DIR": str(spec.telemetry_dir / "logs"),
-        "MASTRA_PROJECT_ID": spec.project_id,
-        "MASTRA_DEPLOYMENT_ID": spec.deployment_id,
-        "MASTRA_BUILD_ID": spec.build_id,
+        **_name_ids(spec),
+        "MASTRA_ADMIN_PROCESS_ID": spec.process_id,
         SERVER_MARKER: spec.process_id,
         HOME_MARKER: str(home),
         "MASTRA_ADMIN_ENTRY": str(find_entry(spec)),
@@ -77,9 +76,19 @@ def make_server_environment(spec: ServerSpec, base: Mapping[str, str], home: Pat
         "MASTRA_ADMIN_SERVER": json.dumps(
             {"port": spec.port, "host": spec.host, "drainTimeout": drain_milliseconds(spec.drain_seconds)}
         ),
+        "MASTRA_ADMIN_SECRET_NAMES": ",".join(sorted(name for name, value in spec.env.items() if value in spec.redact)),
         "NODE_OPTIONS": merge_node_options(spec.env.get("NODE_OPTIONS", ""), preload),
     }
     return {**base, "NODE_ENV": "production", **spec.env, **ours}
+
+
+def _name_ids(spec: ServerSpec) -> dict[str, str]:
+    """Return the variables that hold our ids; where the project has a variable of that name, it keeps it."""
+    ids = {"PROJECT": spec.project_id, "DEPLOYMENT": spec.deployment_id, "BUILD": spec.build_id}
+    return {
+        f"MASTRA_ADMIN_{name}_ID" if f"MASTRA_{name}_ID" in spec.env else f"MASTRA_{name}_ID": value
+        for name, value in ids.items()
+    }
 
 
 def find_entry(spec: ServerSpec) -> Path:

@@ -1,7 +1,8 @@
 """Finds and ends processes by descent and by what their environment says; Linux only, standard library only.
 
-Every server and all that it starts carry ``MASTRA_ADMIN_PROCESS_ID=<id>`` in the environment they were started with,
-which the kernel keeps in /proc also when a process leaves its group, its session and its parent.
+Every server and all that it starts carry ``MASTRA_ADMIN_SERVER_ID=<process id>`` in the environment they were started
+with, which the kernel keeps in /proc also when a process leaves its group, its session and its parent. The tracing
+module takes its own settings out of the environment before the app sees it; this marker it leaves for the children.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from pathlib import Path
 from mastra_admin_sdk.host import start_ticks
 
 HOME_MARKER = "MASTRA_ADMIN_HOME"
-SERVER_MARKER = "MASTRA_ADMIN_PROCESS_ID"
+SERVER_MARKER = "MASTRA_ADMIN_SERVER_ID"
 SHIM_MARKER = "MASTRA_ADMIN_SHIM_OF"
-BUILD_MARKER = "MASTRA_ADMIN_BUILD_ID"
-COMMAND_MARKER = "MASTRA_ADMIN_COMMAND_ID"
+BUILD_MARKER = "MASTRA_ADMIN_BUILD_OF"
+COMMAND_MARKER = "MASTRA_ADMIN_COMMAND"
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36

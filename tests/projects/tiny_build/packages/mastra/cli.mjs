@@ -2,6 +2,7 @@
 // Stands for the Mastra CLI where only what the runner does around it matters: no network, no bundler, half a second.
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
 
 const behaviour = fs.existsSync('behaviour.txt') ? fs.readFileSync('behaviour.txt', 'utf8').trim() : 'works';
 const behaviours = {
@@ -9,6 +10,7 @@ const behaviours = {
     fs.mkdirSync('.mastra/output/assets', { recursive: true });
     fs.writeFileSync('.mastra/output/index.mjs', fs.readFileSync('server.mjs'));
     fs.writeFileSync('.mastra/output/assets/environment.json', JSON.stringify(process.env));
+    fs.writeFileSync('.mastra/output/assets/priority.json', String(os.getPriority()));
     console.log('Build successful');
   },
   fails() {
