@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mastra_admin_sdk.errors import NotFound
 from mastra_admin_sdk.models import Offset, utc_now
 from mastra_admin_sdk.ports.observability import Chunk
 
@@ -121,14 +122,15 @@ class Ingester:
         return sum(len(chunk.body) for chunk in batch)
 
     def _tidy(self, files: list[TelemetryFile], role: HeldLease) -> None:
-        """Remove closed files that were stored to their end and have rested for a day."""
+        """Remove files that were stored to their end, have rested for a day, and have no writer any more."""
         offsets = {offset.path: offset for offset in self._parts.storage.offsets.list()}
         old = time.time() - _KEEP_SECONDS
         gone = [
             file
             for file in files
-            if file.closed and file.modified < old and start_position(file, offsets) >= file.size > 0
+            if file.modified < old and start_position(file, offsets) >= file.size > 0
             if (utc_now() - offsets[file.key].updated_at).total_seconds() > _KEEP_SECONDS
+            if file.closed or self._has_ended(file)
         ]
         for file in gone:
             role.check()
@@ -136,6 +138,13 @@ class Ingester:
             _remove_empty(file.path.parent, self._root)
         if gone:
             self._parts.storage.offsets.delete([file.key for file in gone])
+
+    def _has_ended(self, file: TelemetryFile) -> bool:
+        """True when the server that wrote an open file has ended: ``…/<process>/<stream>/<file>``."""
+        try:
+            return not self._parts.storage.processes.get(file.path.parts[-3]).status.is_alive
+        except NotFound:
+            return True
 
 
 def _is_behind(file: TelemetryFile, offsets: dict[str, Offset]) -> bool:

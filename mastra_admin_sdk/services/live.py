@@ -76,6 +76,22 @@ class LaunchContext:
     on_phase: Callable[[str], None]
 
 
+_LOCK_WORDS = ("could not set lock on file", "database is locked", "conflicting lock is held", "resource temporarily")
+
+
+def explain_lock(error: ServerUnhealthy) -> ServerUnhealthy:
+    """Return the error with the way out when the new server failed on a file that the old one holds."""
+    tail = "\n".join(str(line) for line in error.evidence.get("log_tail") or ()).lower()
+    if not any(words in tail for words in _LOCK_WORDS):
+        return error
+    return ServerUnhealthy(
+        error.message,
+        hint="It seems that a file of the app can't be open twice (DuckDB locks its files). Deploy with "
+        'strategy="recreate": the old server then stops before the new one starts.',
+        evidence=error.evidence,
+    )
+
+
 class PathToLive:
     """Starts servers, switches routes, stops servers; keeps the records in step with each."""
 
@@ -181,7 +197,7 @@ class PathToLive:
                 self.end(process)
                 tried.add(process.port)
                 if not exc.evidence.get("port_taken") or len(tried) >= _PORT_TRIES:
-                    raise
+                    raise explain_lock(exc) from exc
                 context.log.write(f"Port {process.port} was taken by a stranger; trying another", stream="info")
             except BaseException:
                 self.end(process)

@@ -22,6 +22,7 @@ from mastra_admin_sdk.models import (
     DeploymentStatus,
     DesiredState,
     Process,
+    ProcessStatus,
     Project,
 )
 from mastra_admin_sdk.ports.runner import CancelCheck
@@ -114,18 +115,16 @@ class Pipeline:
     def settle_deployment(self, deployment_id: str, reason: str) -> None:
         """After a build that didn't make it: the deployment is what still serves, or it is failed."""
         deployment = self._parts.storage.deployments.get(deployment_id)
-        if deployment.status is DeploymentStatus.BUILDING:
-            serves = any(item.status == "running" for item in self._path.list_alive(deployment_id))
-            stopped = deployment.desired_state is DesiredState.STOPPED
-            to = (
-                DeploymentStatus.RUNNING if serves else DeploymentStatus.STOPPED if stopped else DeploymentStatus.FAILED
+        if any(item.status is ProcessStatus.RUNNING for item in self._path.list_alive(deployment_id)):
+            to = DeploymentStatus.RUNNING
+        elif deployment.desired_state is DesiredState.STOPPED:
+            to = DeploymentStatus.STOPPED
+        else:
+            to = DeploymentStatus.FAILED
+        with suppress(Conflict):  # a newer change of its state was first
+            self._parts.storage.deployments.transition(
+                deployment_id, to, expected=[deployment.status], status_reason=reason
             )
-            with suppress(Conflict):  # a newer change of its state was first
-                self._parts.storage.deployments.transition(
-                    deployment_id, to, expected=[DeploymentStatus.BUILDING], status_reason=reason
-                )
-        elif deployment.status is DeploymentStatus.RUNNING:
-            self._parts.storage.deployments.update(deployment_id, status_reason=reason)
 
     # --- steps --------------------------------------------------------------------------------------------------------
 
