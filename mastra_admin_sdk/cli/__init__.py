@@ -1,0 +1,1 @@
+"""The command line, `mastra-admin`: one file per noun, all on top of `MastraAdmin`."""

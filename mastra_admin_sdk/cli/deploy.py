@@ -1,0 +1,118 @@
+"""``mastra-admin deploy``: from a folder to an address."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .following import BACKGROUND, follow_build
+from .group import AdminCommand
+from .progress import summarize_phases
+from .records import find_running
+from .session import Session
+from .targets import ensure_project, name_deployment
+from .variables import ask_secrets, parse_assignments, read_env_file
+from .views import describe_build, describe_deployment
+
+if TYPE_CHECKING:
+    from mastra_admin_sdk.admin import MastraAdmin
+    from mastra_admin_sdk.models import Project
+    from mastra_admin_sdk.services.objects import LiveBuild
+
+
+@click.command(cls=AdminCommand)
+@click.argument("source", metavar="SOURCE")
+@click.option("--team", help="Who owns the project; created when there is none of that name.")
+@click.option("--branch", help="A label for what lies in the folder; the project's default branch unless given.")
+@click.option(
+    "--type",
+    "kind",
+    type=click.Choice(["production", "staging", "preview"]),
+    default="production",
+    show_default=True,
+    help="What the deployment is for.",
+)
+@click.option(
+    "--strategy",
+    type=click.Choice(["swap", "recreate"]),
+    help="Start the new server beside the old one, or after it has stopped.",
+)
+@click.option("--set", "plain", metavar="KEY=VALUE", multiple=True, help="Set a variable of the project; not a secret.")
+@click.option(
+    "--secret", "secrets", metavar="KEY", multiple=True, help="Set a secret; its value is asked for or read from stdin."
+)
+@click.option(
+    "--env-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Set the variables of a .env file, as secrets.",
+)
+@click.option("--no-wait", is_flag=True, help="Only queue the build.")
+@click.pass_obj
+def deploy(
+    session: Session,
+    source: str,
+    team: str | None,
+    branch: str | None,
+    kind: str,
+    strategy: str | None,
+    plain: tuple[str, ...],
+    secrets: tuple[str, ...],
+    env_file: Path | None,
+    no_wait: bool,
+) -> None:
+    """Build SOURCE and put it live.
+
+    SOURCE is a project, or a folder, name or id that `projects` lists. Team and
+    project are created when missing. Ctrl-C detaches; the build goes on while
+    the background process runs.
+    """
+    assignments = parse_assignments(plain)
+    hidden = {**(read_env_file(env_file) if env_file else {}), **ask_secrets(secrets)}
+    with session.open_admin() as admin:
+        project = ensure_project(admin, source, team)
+        if assignments:
+            admin.projects.set_env(project, assignments, secret=False)
+        if hidden:
+            admin.projects.set_env(project, hidden, secret=True)
+        build = admin.deploy(project, branch=branch, type=kind, strategy=strategy, wait=False)
+        name = name_deployment(admin, build.deployment.record)
+        _remark_on_env_files(session, admin, project)
+        if no_wait:
+            _tell_queued(session, admin, build, name)
+        else:
+            _follow(session, admin, build, name)
+
+
+def _follow(session: Session, admin: MastraAdmin, build: LiveBuild, name: str) -> None:
+    output = session.output
+    build = follow_build(session, admin, build, name)
+    live = build.deployment
+    output.done(f"{name} is live: {summarize_phases(build.record)}")
+    output.line()
+    output.lines(f"  {url}" for url in live.urls)
+    output.result({"deployment": describe_deployment(name, live.record), "build": describe_build(build.record)})
+    if not find_running(admin.home, BACKGROUND):
+        output.note("Nothing watches over the server yet: it isn't started again should it end.")
+        output.note(f"Next: {session.suggest('up --no-example')}")
+
+
+def _tell_queued(session: Session, admin: MastraAdmin, build: LiveBuild, name: str) -> None:
+    output = session.output
+    output.done(f"Build #{build.number} of {name} is queued")
+    if find_running(admin.home, BACKGROUND):
+        output.line(f"  Follow it: {session.suggest(f'logs {name} --build {build.number} -f')}")
+    else:
+        output.note(f"Nothing works on it until a process does: {session.suggest('up')}")
+    record = build.deployment.record
+    output.result({"deployment": describe_deployment(name, record), "build": describe_build(build.record)})
+
+
+def _remark_on_env_files(session: Session, admin: MastraAdmin, project: Project) -> None:
+    """The project's own .env files stay where they are: say so as long as the project has no variables."""
+    path = project.source_config.get("path")
+    found = next((item for item in admin.source.list_projects() if item.path == path), None)
+    if found and found.env_files and not admin.projects.list_env(project):
+        names = ", ".join(found.env_files)
+        session.output.note(f"{names} isn't deployed. To use it: --env-file {Path(found.path) / found.env_files[0]}")

@@ -1,0 +1,181 @@
+"""``mastra-admin ps``, ``stop``, ``restart``, ``rollback``: what runs, and changing that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mastra_admin_sdk.display.text import format_bytes, format_duration
+
+from .following import BACKGROUND, follow_build
+from .group import AdminCommand
+from .output import Output, paint, wrap
+from .progress import summarize_phases
+from .records import Recorded, find_running
+from .session import Session
+from .tables import Column, render_table
+from .targets import name_deployment
+from .views import describe_build, describe_deployment, describe_view, measure_uptime, observe_state
+
+if TYPE_CHECKING:
+    from mastra_admin_sdk.services.objects import LiveBuild, LiveDeployment
+    from mastra_admin_sdk.services.overview import DeploymentView, Overview
+
+_PS_COLUMNS = (
+    Column("DEPLOYMENT", shrink=True),
+    Column("BRANCH", shrink=True),
+    Column("STATE", state=True),
+    Column("BUILD", right=True),
+    Column("PORT", right=True),
+    Column("UPTIME", right=True),
+    Column("RESTARTS", right=True),
+    Column("TRACED"),
+)
+
+
+@click.command(cls=AdminCommand)
+@click.pass_obj
+def ps(session: Session) -> None:
+    """Show what runs, as observed just now."""
+    with session.open_admin() as admin:
+        overview = admin.overview()
+        background = find_running(admin.home, BACKGROUND)
+    session.output.result(_describe_overview(overview, background))
+    _show_overview(session, overview, background)
+
+
+@click.command(cls=AdminCommand)
+@click.argument("deployment", required=False)
+@click.option("--all", "everything", is_flag=True, help="Stop every deployment.")
+@click.pass_obj
+def stop(session: Session, deployment: str | None, everything: bool) -> None:
+    """Drain and stop a deployment; its data and builds stay."""
+    if bool(deployment) == everything:
+        raise click.UsageError("Name a deployment, or give --all.")
+    with session.open_admin() as admin:
+        found = [admin.deployments.get(deployment)] if deployment else list(admin.deployments.list())
+        stopped = []
+        for item in found:
+            name = name_deployment(admin, item.record)
+            stopped.append(describe_deployment(name, item.stop().record))
+            session.output.done(f"{name} is stopped")
+    if not found:
+        session.output.line("There is no deployment to stop.")
+    session.output.result({"stopped": stopped})
+
+
+@click.command(cls=AdminCommand)
+@click.argument("deployment")
+@click.option("--no-wait", is_flag=True, help="Only queue it.")
+@click.pass_obj
+def restart(session: Session, deployment: str, no_wait: bool) -> None:
+    """Start a new server of the current build.
+
+    It runs with the variables as they are set now, and takes over once it has
+    answered.
+    """
+    _change(session, deployment, no_wait, "restarted", lambda live: live.restart(wait=False))
+
+
+@click.command(cls=AdminCommand)
+@click.argument("deployment")
+@click.option("--to", type=int, metavar="N", help="Number of the build to go back to; the one before unless given.")
+@click.option("--no-wait", is_flag=True, help="Only queue it.")
+@click.pass_obj
+def rollback(session: Session, deployment: str, to: int | None, no_wait: bool) -> None:
+    """Go back to an earlier build, with the variables it had."""
+    _change(session, deployment, no_wait, "rolled back", lambda live: live.rollback(to, wait=False))
+
+
+def _change(
+    session: Session, reference: str, no_wait: bool, done: str, queue: Callable[[LiveDeployment], LiveBuild]
+) -> None:
+    output = session.output
+    with session.open_admin() as admin:
+        live = admin.deployments.get(reference)
+        name = name_deployment(admin, live.record)
+        build = queue(live)
+        if no_wait:
+            output.done(f"Build #{build.number} of {name} is queued")
+        else:
+            build = follow_build(session, admin, build, name)
+            output.done(f"{name} is {done}: {summarize_phases(build.record)}")
+            output.line(f"  {live.refresh().url}")
+        record = describe_deployment(name, live.refresh().record)
+    output.result({"deployment": record, "build": describe_build(build.record)})
+
+
+# --- ps ---------------------------------------------------------------------------------------------------------------
+
+
+def _describe_overview(overview: Overview, background: Recorded | None) -> dict[str, Any]:
+    return {
+        "home": overview.home,
+        "supervised": overview.is_supervised,
+        "background_pid": background.pid if background else None,
+        "roles": dict(overview.roles),
+        "router_running": overview.router_running,
+        "engine": dict(overview.engine),
+        "ingestion_lag": {
+            "files": overview.lag.files,
+            "bytes": overview.lag.bytes,
+            "seconds": round(overview.lag.seconds, 3),
+        },
+        "deployments": [describe_view(view) for view in overview.deployments],
+    }
+
+
+def _show_overview(session: Session, overview: Overview, background: Recorded | None) -> None:
+    output = session.output
+    if overview.deployments:
+        rows = [_list_cells(view) for view in overview.deployments]
+        below = [_list_below(view, output) for view in overview.deployments]
+        output.lines(render_table(_PS_COLUMNS, rows, width=output.width, below=below))
+    else:
+        output.line(f"No deployments yet. Make one: {session.suggest('deploy ./my-agent')}")
+    output.line()
+    output.lines(wrap(_summarize(overview, background), output.width))
+    if not overview.is_supervised:
+        output.line(f"{paint('Nothing supervises:', 'busy')} a server that ends isn't started again.")
+        output.line(f"Next: {session.suggest('up')}")
+
+
+def _list_cells(view: DeploymentView) -> tuple[object, ...]:
+    process = view.process
+    return (
+        f"{view.team.slug}/{view.project.slug}",
+        view.deployment.branch,
+        observe_state(view),
+        f"#{view.build.number}" if view.build else None,
+        process.port if process else None,
+        format_duration(measure_uptime(process)),
+        process.restarts if process else None,
+        ("yes" if process.trace_status.get("traced") else "no") if process else None,
+    )
+
+
+def _list_below(view: DeploymentView, output: Output) -> list[str]:
+    lines = [f"  {view.deployment.public_url}"] if view.process and view.deployment.public_url else []
+    if view.active_build:
+        lines.append(f"  build #{view.active_build.number} is {view.active_build.status}")
+    if view.deployment.status_reason:
+        lines += wrap(view.deployment.status_reason, output.width, indent="  ")
+    if view.process and not view.process.trace_status.get("traced"):
+        reason = view.process.trace_status.get("reason") or "the tracing module said nothing"
+        lines += wrap(f"not traced: {reason}", output.width, indent="  ")
+    return lines
+
+
+def _summarize(overview: Overview, background: Recorded | None) -> str:
+    lag = overview.lag
+    behind = f"{format_bytes(lag.bytes)} behind ({format_duration(lag.seconds)})" if lag.bytes else "up to date"
+    parts = [
+        f"home {overview.home}",
+        f"background {f'pid {background.pid}' if background else 'not running'}",
+        f"router {'running' if overview.router_running else 'not running'}",
+        f"engine {'running' if overview.engine.get('running') else 'not running'}",
+        f"ingestion {behind}",
+    ]
+    return " · ".join(parts)

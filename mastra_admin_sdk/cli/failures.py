@@ -1,0 +1,101 @@
+"""What goes wrong, for people and for programs: exit codes, one JSON shape, one text."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+import click
+
+from mastra_admin_sdk.errors import Conflict, InvalidInput, MastraAdminError, NotFound
+
+_LONGEST_LIST = 20
+
+
+class ExitCode(IntEnum):
+    """What the program's exit code means."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    NOT_FOUND = 3
+    CONFLICT = 4
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141
+
+
+class Interrupted(KeyboardInterrupt):
+    """Raised when Ctrl-C ended a command; says what goes on without it and how to follow that."""
+
+    def __init__(self, message: str, *, hint: str = "", details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message, self.hint, self.details = message, hint, dict(details or {})
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One error, ready to be shown. ``trace`` is only there for errors that are ours."""
+
+    code: str
+    message: str
+    exit_code: ExitCode
+    hint: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    trace: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the one shape that errors have: ``{"error": {"code", "message", "hint", "details"}}``."""
+        details = json.loads(json.dumps(dict(self.details), default=str))
+        return {"error": {"code": self.code, "message": self.message, "hint": self.hint, "details": details}}
+
+
+def describe_failure(exc: BaseException) -> Failure:
+    """Return what to show for an exception, and the exit code that it ends the program with."""
+    match exc:
+        case MastraAdminError():
+            return Failure(exc.code, exc.message, _exit_code_of(exc), exc.hint, exc.evidence)
+        case click.UsageError():
+            return Failure("usage", exc.format_message(), ExitCode.USAGE, _usage_hint(exc))
+        case click.ClickException():
+            return Failure("failed", exc.format_message(), ExitCode.FAILED)
+        case Interrupted():
+            return Failure("interrupted", exc.message, ExitCode.INTERRUPTED, exc.hint, exc.details)
+        case click.Abort() | KeyboardInterrupt():
+            return Failure("interrupted", "Interrupted.", ExitCode.INTERRUPTED)
+        case TimeoutError():
+            return Failure("timeout", str(exc), ExitCode.FAILED)
+        case OSError():
+            return Failure("os_error", str(exc), ExitCode.FAILED)
+    message = f"MastraAdmin itself failed: {type(exc).__name__}: {exc}"
+    trace = "".join(traceback.format_exception(exc))
+    return Failure("internal_error", message, ExitCode.FAILED, "Please report this with the lines above.", trace=trace)
+
+
+def list_failure_lines(failure: Failure) -> list[str]:
+    """Return the lines of evidence below an error's message."""
+    lines = []
+    for key, value in failure.details.items():
+        if isinstance(value, list | tuple):
+            lines += [f"{key}:", *(f"  {item}" for item in value[-_LONGEST_LIST:])] if value else []
+        elif value not in (None, ""):
+            lines.append(f"{key}: {value}")
+    return lines
+
+
+def _exit_code_of(exc: MastraAdminError) -> ExitCode:
+    match exc:
+        case InvalidInput():
+            return ExitCode.USAGE
+        case NotFound():
+            return ExitCode.NOT_FOUND
+        case Conflict():
+            return ExitCode.CONFLICT
+    return ExitCode.FAILED
+
+
+def _usage_hint(exc: click.UsageError) -> str:
+    return f"See {exc.ctx.command_path} --help." if exc.ctx else ""

@@ -1,0 +1,64 @@
+"""The program: its commands, and the group that holds them."""
+
+from __future__ import annotations
+
+import click
+
+from mastra_admin_sdk import __version__
+
+from . import (
+    background,
+    builds,
+    demo,
+    deploy,
+    deployments,
+    doctor,
+    env,
+    logs,
+    panel,
+    projects,
+    settings,
+    telemetry,
+)
+from .group import AdminGroup
+
+
+@click.group(cls=AdminGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
+@click.version_option(__version__, prog_name="mastra-admin")
+def cli() -> None:
+    """Run Mastra servers on this machine and see what their agents do.
+
+    Start with `mastra-admin up`; `mastra-admin demo` shows all of it in a home that is removed afterwards.
+
+    \b
+    Exit codes: 0 ok, 1 something failed, 2 wrong usage or value, 3 not found,
+    4 somebody else was first, 130 interrupted, 141 the reader went away.
+    """
+
+
+for _command in (
+    background.up,
+    background.down,
+    demo.demo,
+    projects.projects,
+    deploy.deploy,
+    deployments.ps,
+    logs.logs,
+    telemetry.traces,
+    telemetry.sql,
+    deployments.stop,
+    deployments.restart,
+    deployments.rollback,
+    builds.cancel,
+    env.env,
+    doctor.doctor,
+    settings.settings,
+    settings.version,
+    panel.panel,
+):
+    cli.add_command(_command)
+
+
+def main() -> None:
+    """Run the program with the arguments of this process and exit with its code."""
+    cli.main()
