@@ -19,6 +19,8 @@ from fixtures.storage_workers import Target, open_target, run_processes
 from mastra_admin_sdk.models import BuildStatus
 from mastra_admin_sdk.ports.storage import AdminStorage
 
+# Each test starts Python and SQLAlchemy several times, which takes seconds on a busy machine.
+pytestmark = pytest.mark.slow
 PROCESSES = 4
 
 
