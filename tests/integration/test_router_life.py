@@ -290,7 +290,7 @@ def test_one_that_hangs_is_ended(router: LocalRouter, home: Path, monkeypatch: p
     router.start()
     (pid,) = find_caddies(home)
     os.kill(pid, signal.SIGSTOP)
-    assert not router.is_running()
+    wait_for(lambda: not router.is_running())
     with pytest.raises(RouterError, match="did not answer"):
         router.start()
     router.stop()

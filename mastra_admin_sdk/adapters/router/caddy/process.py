@@ -69,9 +69,7 @@ class CaddyProcess:
             self._write_record(self.client.find_pid())
         known = self._read_record()
         if known:
-            with suppress(RouterError):  # likewise
-                AdminClient(self._socket, timeout=_STOP_TIMEOUT).call("POST", "/stop")
-            self._end(known, _STOP_TIMEOUT)
+            self._end(known, _STOP_TIMEOUT if self._ask_to_stop() else 0)
         self._clear()
 
     def confirm(self, nonce: str) -> None:
@@ -175,6 +173,13 @@ class CaddyProcess:
             )
 
     # --- ending -------------------------------------------------------------------------------------------------------
+
+    def _ask_to_stop(self) -> bool:
+        try:
+            AdminClient(self._socket, timeout=_STOP_TIMEOUT).call("POST", "/stop")
+        except RouterError:  # it hangs, or ended meanwhile
+            return False
+        return True
 
     def _end_unreachable(self) -> None:
         """End a Caddy of ours whose socket is gone: nobody could change its routes any more."""
