@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["fixtures.homes", "fixtures.postgres", "fixtures.storage"]
+pytest_plugins = ["fixtures.cli", "fixtures.homes", "fixtures.mastra", "fixtures.postgres", "fixtures.storage"]
