@@ -111,6 +111,7 @@ def _caddy(home: Home, settings: Settings) -> Router:
         port=settings.router_port,
         bind=settings.router_bind,
         base_domain=settings.base_domain,
+        tls=settings.router_tls or None,
         environment=settings.environment,
     )
 

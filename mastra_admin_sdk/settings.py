@@ -67,6 +67,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("router_port", int, 8080, "Port of the reverse proxy."),
     Setting("router_bind", str, "127.0.0.1", "Address that the reverse proxy listens on."),
     Setting("base_domain", str, "localhost", "Domain under which every deployment gets its address."),
+    Setting("router_tls", str, "", "off, internal or auto; must be said when the router listens beyond loopback."),
     Setting("panel_port", int, 3001, "Port of the panel."),
     Setting("panel_bind", str, "127.0.0.1", "Address that the panel listens on."),
     Setting("clickhouse_url", str, "", "clickhouse:// URL of a server; empty: the embedded engine.", secret=True),

@@ -50,19 +50,8 @@ class DeploymentService:
     ) -> Deployment:
         """Return the project's deployment of that branch and type, creating it first if there is none."""
         branch = self._check_branch(branch or project.default_branch)
-        known = self._parts.storage.deployments.list(project.id)
-        for deployment in known:
-            if (deployment.branch, deployment.type) == (branch, type):
-                return self._set_strategy(deployment, strategy)
-        slug = make_deployment_slug(branch, type, frozenset(item.slug for item in known))
-        try:
-            created = self._parts.storage.deployments.create(
-                Deployment(project.id, branch, slug, type=type, strategy=strategy or Strategy.SWAP)
-            )
-        except Conflict:  # another process created it in this moment
-            created = self._parts.storage.deployments.get_by_slug(project.id, slug)
-        self._parts.record("create", "deployment", created.id, branch=branch, type=type.value)
-        return created
+        found = self._find(project, branch, type)
+        return self._set_strategy(found, strategy) if found else self._create(project, branch, type, strategy)
 
     def deploy(self, deployment: Deployment, *, trigger: BuildTrigger = BuildTrigger.MANUAL) -> Build:
         """Queue a build of the source as it lies."""
@@ -139,6 +128,23 @@ class DeploymentService:
         return self._path.list_hosts(self._parts.storage.projects.get(deployment.project_id), deployment)
 
     # --- helpers ------------------------------------------------------------------------------------------------------
+
+    def _find(self, project: Project, branch: str, type: DeploymentType) -> Deployment | None:
+        known = self._parts.storage.deployments.list(project.id)
+        return next((item for item in known if (item.branch, item.type) == (branch, type)), None)
+
+    def _create(self, project: Project, branch: str, type: DeploymentType, strategy: Strategy | None) -> Deployment:
+        taken = frozenset(item.slug for item in self._parts.storage.deployments.list(project.id))
+        slug = make_deployment_slug(branch, type, taken)
+        wanted = Deployment(project.id, branch, slug, type=type, strategy=strategy or Strategy.SWAP)
+        try:
+            created = self._parts.storage.deployments.create(wanted)
+        except Conflict:
+            # Another process created it, or another one of that slug, in this moment.
+            found = self._find(project, branch, type)
+            return found or self._create(project, branch, type, strategy)
+        self._parts.record("create", "deployment", created.id, branch=branch, type=type.value)
+        return created
 
     def _set_strategy(self, deployment: Deployment, strategy: Strategy | None) -> Deployment:
         if strategy is None or strategy is deployment.strategy:
