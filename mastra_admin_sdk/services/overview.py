@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mastra_admin_sdk.errors import NotFound
 from mastra_admin_sdk.models import Build, BuildStatus, Deployment, Process, Project, Team
 
 from .ingestion import ROLE as INGESTER
@@ -48,13 +49,16 @@ class Overview:
 
 def look_around(parts: Parts, ingester: Ingester) -> Overview:
     """Read the records and ask each server whether it answers."""
-    teams = {team.id: team for team in parts.storage.teams.list()}
+    # Deployments first: what is made while this reads has its project and team by the time those are read. What is
+    # deleted meanwhile is left out.
+    deployments = parts.storage.deployments.list()
     projects = {project.id: project for project in parts.storage.projects.list()}
+    teams = {team.id: team for team in parts.storage.teams.list()}
     holders = {name: parts.leases.holder(name) for name in (SUPERVISOR, INGESTER)}
     views = [
         _view(parts, teams[projects[item.project_id].team_id], projects[item.project_id], item)
-        for item in parts.storage.deployments.list()
-        if item.project_id in projects
+        for item in deployments
+        if item.project_id in projects and projects[item.project_id].team_id in teams
     ]
     return Overview(
         home=str(parts.home.path),
@@ -69,7 +73,14 @@ def look_around(parts: Parts, ingester: Ingester) -> Overview:
 def _view(parts: Parts, team: Team, project: Project, deployment: Deployment) -> DeploymentView:
     alive = parts.storage.processes.list(deployment.id, statuses=ALIVE)
     process = next((item for item in alive if item.build_id == deployment.current_build_id), None)
-    build = parts.storage.builds.get(deployment.current_build_id) if deployment.current_build_id else None
+    build = _find_build(parts, deployment)
     active = parts.storage.builds.list(deployment.id, statuses=(BuildStatus.QUEUED, *ACTIVE), limit=1)
     answers = parts.runner.is_healthy(identify(process)) if process else None
     return DeploymentView(team, project, deployment, build, next(iter(active), None), process, answers)
+
+
+def _find_build(parts: Parts, deployment: Deployment) -> Build | None:
+    try:
+        return parts.storage.builds.get(deployment.current_build_id) if deployment.current_build_id else None
+    except NotFound:  # deleted in this moment
+        return None
