@@ -57,8 +57,12 @@ def close_session() -> None:
 
 
 def local_path(path: str) -> str:
-    """Return a path that stays on this panel: ``//elsewhere`` would leave it."""
-    return "/" + path.replace("\\", "/").lstrip("/")
+    """Return a path that stays on this panel: ``//elsewhere`` would leave it.
+
+    Browsers drop tabs and line ends from an address and take backslashes for slashes, so both are mended first.
+    """
+    clean = "".join(char for char in path if char > " " and char != "\x7f")
+    return "/" + clean.replace("\\", "/").lstrip("/")
 
 
 def _check_host() -> None:
