@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from mastra_admin_sdk.errors import MastraAdminError
 from mastra_admin_sdk.models import BuildStatus
 
 from .failures import Interrupted
@@ -39,6 +40,10 @@ def follow_build(session: Session, admin: MastraAdmin, build: LiveBuild, name: s
         with show_progress(session.output, f"Build #{build.number} of {name}") as show:
             if not _watch(admin, build, show):
                 build.wait(on_progress=show)
+    except MastraAdminError as exc:
+        if "build_log" in exc.evidence and not exc.hint:
+            exc.hint = f"Read all of it: {session.suggest(f'logs {name} --build {build.number}')}"
+        raise
     except KeyboardInterrupt:
         raise _describe_detached(session, admin, build, name) from None
     return build

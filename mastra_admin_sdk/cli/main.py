@@ -23,7 +23,9 @@ from . import (
 from .group import AdminGroup
 
 
-@click.group(cls=AdminGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
+@click.group(
+    "mastra-admin", cls=AdminGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80}
+)
 @click.version_option(__version__, prog_name="mastra-admin")
 def cli() -> None:
     """Run Mastra servers on this machine and see what their agents do.

@@ -85,7 +85,10 @@ class Output:
         if self.json_mode:
             click.echo(dump_json(failure.to_json()))
             return
-        self.note(f"{paint('Error:', 'bad')} {failure.message}" if failure.code != "interrupted" else failure.message)
+        title = "" if failure.code == "interrupted" else f"{paint('Error:', 'bad')} "
+        for line in failure.message.splitlines():
+            self.note("\n".join(wrap(title + line, self.width)))
+            title = ""
         for line in list_failure_lines(failure):
             self.note(f"  {printable(line) if line.isprintable() else line}")
         if failure.hint:
@@ -120,7 +123,7 @@ def wrap(text: str, width: int, indent: str = "") -> Iterator[str]:
     """Yield a text's words in lines of a width; a word that is wider, such as an address, is never cut."""
     line = ""
     for word in text.split():
-        if line and measure(f"{indent}{line} {word}") > width:
+        if line and measure(click.unstyle(f"{indent}{line} {word}")) > width:
             yield indent + line
             line = word
         else:

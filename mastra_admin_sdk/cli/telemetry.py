@@ -170,15 +170,23 @@ def _show_trace(session: Session, trace: Trace) -> None:
 def _list_traces(session: Session, frame: pd.DataFrame, since: str) -> None:
     output = session.output
     if frame.empty:
-        output.line(f"No traces since {since}. Call an agent, or look further back with --since 7d.")
+        output.line(f"No traces {_name_range(since)}. Call an agent, or look further back with --since 7d.")
         return
     now = utc_now()
     rows = [_list_cells(row, now) for row in iterate_records(frame)]
     output.lines(render_table(_TRACE_COLUMNS, rows, width=output.width))
     output.line()
     if frame.attrs.get("truncated"):
-        output.line(f"The newest {len(frame)} since {since}; more with --limit.")
+        output.line(f"The newest {len(frame)} {_name_range(since)}; more with --limit.")
     output.line(f"Look at one: {session.suggest(f'traces {rows[0][0]}')}")
+
+
+def _name_range(since: str) -> str:
+    return (
+        f"of the last {since}"
+        if since[:1].isdigit() and since[-1:].isalpha() and "T" not in since
+        else f"since {since}"
+    )
 
 
 def _list_cells(row: dict[str, Any], now: datetime) -> tuple[object, ...]:

@@ -1,0 +1,120 @@
+"""`mastra-admin ps`, `stop`, `restart`, `rollback` and `cancel`."""
+
+from __future__ import annotations
+
+import pytest
+from fixtures.cli import CommandLine
+
+from mastra_admin_sdk.cli.output import Output
+
+
+def test_ps_shows_what_was_observed_in_80_columns(command_line: CommandLine) -> None:
+    command_line.deploy()
+    found = command_line.run("ps")
+    title, row, url, *_ = found.stdout.splitlines()
+    assert title.split() == ["DEPLOYMENT", "BRANCH", "STATE", "BUILD", "PORT", "UPTIME", "RESTARTS", "TRACED"]
+    assert row.split()[:5] == ["default/weather-agent", "main", "running", "#1", str(command_line.runner.ports[0])]
+    assert row.split()[-1] == "yes"
+    assert url == "  http://weather-agent-main.default.localhost:8080"
+    home = str(command_line.home)
+    assert all(len(line) <= 80 for line in found.stdout.splitlines() if home not in line)
+
+
+def test_ps_says_when_nothing_supervises(command_line: CommandLine) -> None:
+    command_line.deploy()
+    assert "Nothing supervises: a server that ends isn't started again." in command_line.run("ps").stdout
+    assert command_line.run_json("ps")["supervised"] is False
+
+
+def test_ps_tells_a_server_that_is_gone_from_one_that_runs(command_line: CommandLine) -> None:
+    command_line.deploy()
+    command_line.runner.close()
+    found = command_line.run_json("ps")["deployments"][0]
+    assert (found["status"], found["state"]) == ("running", "unhealthy")
+
+
+def test_ps_shows_a_build_in_progress_beside_the_running_server(command_line: CommandLine) -> None:
+    command_line.deploy()
+    command_line.deploy("weather-agent", "--no-wait")
+    assert "  build #2 is queued" in command_line.run("ps").stdout
+    found = command_line.run_json("ps")["deployments"][0]
+    assert (found["state"], found["active_build"]["number"]) == ("running", 2)
+
+
+def test_ps_gives_the_reason_why_a_server_is_not_traced(command_line: CommandLine) -> None:
+    command_line.runner.trace_status = {"traced": False, "reason": "no Mastra was met"}
+    command_line.deploy()
+    assert "not traced: no Mastra was met" in command_line.run("ps").stdout
+
+
+def test_ps_without_deployments_says_how_to_make_one(command_line: CommandLine) -> None:
+    assert "No deployments yet. Make one:" in command_line.run("ps").stdout
+    assert command_line.run_json("ps")["deployments"] == []
+
+
+def test_stop_ends_server_and_routes(command_line: CommandLine) -> None:
+    command_line.deploy()
+    found = command_line.run("stop", "weather-agent")
+    assert found.stdout == "✓ default/weather-agent/main is stopped\n"
+    assert command_line.router.routes == {}
+    assert command_line.run_json("ps")["deployments"][0]["state"] == "stopped"
+
+
+def test_stop_all_stops_every_deployment(command_line: CommandLine) -> None:
+    command_line.deploy("one")
+    command_line.deploy("two")
+    stopped = command_line.run_json("stop", "--all")["stopped"]
+    assert {item["name"] for item in stopped} == {"default/one/main", "default/two/main"}
+    assert {item["status"] for item in stopped} == {"stopped"}
+
+
+@pytest.mark.parametrize("arguments", [["stop"], ["stop", "x", "--all"]], ids=["neither", "both"])
+def test_stop_wants_a_deployment_or_all(command_line: CommandLine, arguments: list[str]) -> None:
+    assert command_line.run_json(*arguments, exit_code=2)["error"]["code"] == "usage"
+
+
+def test_restart_starts_a_new_server_of_the_same_build(command_line: CommandLine) -> None:
+    command_line.deploy()
+    found = command_line.run_json("restart", "weather-agent")
+    assert found["build"]["kind"] == "restart"
+    assert len(command_line.runner.starts) == 2
+    assert len(command_line.runner.requests) == 1
+
+
+def test_rollback_goes_back_to_the_build_before(command_line: CommandLine) -> None:
+    command_line.deploy()
+    command_line.deploy()
+    found = command_line.run("rollback", "weather-agent")
+    assert "✓ default/weather-agent/main is rolled back" in found.stdout
+    first, _, third = command_line.runner.starts
+    assert third.artifact.path == first.artifact.path
+
+
+def test_rollback_to_a_number_that_is_not_there_is_not_found(command_line: CommandLine) -> None:
+    command_line.deploy()
+    assert command_line.run_json("rollback", "weather-agent", "--to", "9", exit_code=3)["error"]["code"] == "not_found"
+
+
+def test_rollback_of_a_first_build_says_why_not(command_line: CommandLine) -> None:
+    command_line.deploy()
+    error = command_line.run_json("rollback", "weather-agent", exit_code=2)["error"]
+    assert "no earlier build" in error["message"]
+
+
+@pytest.mark.parametrize("reference", ["weather-agent#1", "weather-agent"], ids=["number", "deployment"])
+def test_cancel_ends_a_queued_build(command_line: CommandLine, reference: str) -> None:
+    command_line.source.add("weather-agent")
+    command_line.run("deploy", "weather-agent", "--no-wait")
+    found = command_line.run("cancel", reference)
+    assert found.stdout == "✓ Build #1 of default/weather-agent/main is cancelled\n"
+
+
+def test_cancel_leaves_a_build_that_has_ended(command_line: CommandLine) -> None:
+    command_line.deploy()
+    assert "had ended already: succeeded" in command_line.run("cancel", "weather-agent#1").stdout
+    assert command_line.run("cancel", "weather-agent").exit_code == 3
+
+
+def test_width_is_that_of_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    assert Output().width == 100
