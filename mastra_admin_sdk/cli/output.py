@@ -135,7 +135,7 @@ def shorten_path(path: str, width: int) -> str:
     """Return a path with ``~`` for the user's folder, cut at its start where it is too wide."""
     home = os.path.expanduser("~")
     short = f"~{path[len(home) :]}" if path == home or path.startswith(home + "/") else path
-    return short if measure(short) <= width else "…" + truncate(short[::-1], width - 1)[::-1].lstrip("…")
+    return short if measure(short) <= width else truncate(short[::-1], width)[::-1]
 
 
 def _is_unicode(stream: Any) -> bool:
