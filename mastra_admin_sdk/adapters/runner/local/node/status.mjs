@@ -1,0 +1,71 @@
+// What became of tracing, in a small JSON file that the runner reads: whether the app is traced, and if not, why.
+import fs from 'node:fs';
+import path from 'node:path';
+import { complain } from './complaints.mjs';
+
+const INTERVAL_MS = 1_000;
+const { setTimeout, clearTimeout } = globalThis; // the app may replace them
+
+/** The state of the preload. Changes reach the file at most once a second, and at the end. */
+export class Status {
+  #file;
+  #timer = null;
+  #savedAt = 0;
+  #state = {
+    pid: process.pid,
+    node: process.version,
+    mastra: false,
+    core_version: null,
+    observability: 'missing',
+    observability_version: null,
+    instances: 0,
+    traced: false,
+    reason: 'no import of @mastra/core was seen yet',
+    written: {},
+    dropped: 0,
+    dropped_reason: null,
+  };
+
+  constructor(file) {
+    this.#file = file;
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  update(changes) {
+    Object.assign(this.#state, changes);
+    this.#schedule();
+  }
+
+  countWritten(types) {
+    for (const type of types) this.#state.written[type] = (this.#state.written[type] ?? 0) + 1;
+    this.#schedule();
+  }
+
+  countDropped(count, reason) {
+    this.update({ dropped: this.#state.dropped + count, dropped_reason: reason });
+  }
+
+  /** Writes the file now. It is small, and complete whenever somebody reads it. */
+  save() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#savedAt = Date.now();
+    if (!this.#file) return;
+    const draft = `${this.#file}.${process.pid}.tmp`;
+    try {
+      fs.mkdirSync(path.dirname(this.#file), { recursive: true });
+      fs.writeFileSync(draft, `${JSON.stringify(this.#state)}\n`, { mode: 0o600 });
+      fs.renameSync(draft, this.#file);
+    } catch (error) {
+      complain('status', `The tracing status can't be written: ${error.message}`);
+    }
+  }
+
+  #schedule() {
+    const delay = Math.max(0, this.#savedAt + INTERVAL_MS - Date.now());
+    this.#timer ??= setTimeout(() => this.save(), delay).unref();
+  }
+}

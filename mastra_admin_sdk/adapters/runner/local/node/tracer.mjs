@@ -1,0 +1,164 @@
+// Attaches the exporter to the Mastra instances of the app, gives observability to those that have none, and makes the
+// server listen where the runner says.
+import fs from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import { guarded } from './complaints.mjs';
+import { identify, tapLogs } from './exporter.mjs';
+import { addExporter, createInstance, findBuiltIn, findLibrary } from './observability.mjs';
+import { findPackage, loadModule } from './packages.mjs';
+
+export class Tracer {
+  #settings;
+  #status;
+  #exporter;
+  #wrapped = new WeakMap();
+  #attached = new WeakSet();
+  #resolveSpan = () => undefined;
+  #builtIn;
+
+  constructor(settings, status, exporter) {
+    this.#settings = settings;
+    this.#status = status;
+    this.#exporter = exporter;
+  }
+
+  /** Ids of the span in which the app is right now. */
+  findSpan() {
+    return guarded('finding the current span', () => identify(this.#resolveSpan()));
+  }
+
+  /** Returns the class whose instances are adopted. A proxy, not a subclass: it is the same class to `instanceof`. */
+  wrap(Mastra, url) {
+    const known = this.#wrapped.get(Mastra);
+    if (known) return known;
+    this.#guarded('looking at @mastra/core', () => this.#meetCore(url));
+    const wrapped = new Proxy(Mastra, { construct: (target, args, newTarget) => this.#construct(target, args, newTarget, wrapped) });
+    this.#wrapped.set(Mastra, wrapped);
+    return wrapped;
+  }
+
+  #construct(Mastra, args, newTarget, wrapped) {
+    const given = this.#guarded('adding observability to the configuration', () => this.#completeConfig(Mastra, args)) ?? args;
+    const mastra = Reflect.construct(Mastra, given, newTarget === wrapped ? Mastra : newTarget);
+    this.#guarded('setting where the server listens', () => this.#forceServer(mastra));
+    this.#guarded('adding telemetry to Mastra', () => this.#adopt(mastra));
+    return mastra;
+  }
+
+  /** Before 1.16 (roughly) observability can't be added to an instance that is there; after, an `observability.ts` must win. */
+  #completeConfig(Mastra, [config, ...rest]) {
+    const library = Mastra.prototype.registerExporter || config?.observability || this.#builtIn ? undefined : this.#loadLibrary();
+    if (!library) return undefined;
+    const observability = new library.Observability({ configs: { default: createInstance(library, this.#exporter) } });
+    this.#noteObservability('added');
+    return [{ ...config, observability }, ...rest];
+  }
+
+  #meetCore(url) {
+    const core = findPackage('@mastra/core', url);
+    this.#status.update({ core_version: core?.manifest.version ?? null, reason: 'no Mastra instance was made yet' });
+    if (!core) return;
+    this.#resolveSpan = loadModule(core, './observability')?.resolveCurrentSpan ?? this.#resolveSpan;
+    this.#builtIn = findBuiltIn(core);
+  }
+
+  /** The app's own values would go before PORT and MASTRA_HOST. TLS ends at the router, so the server speaks plain HTTP. */
+  #forceServer(mastra) {
+    const { server } = this.#settings;
+    if (!server || typeof mastra.getServer !== 'function') return;
+    override(mastra, 'getServer', original => {
+      const { https: _https, ...own } = original() ?? {};
+      return { ...own, ...server };
+    });
+  }
+
+  #adopt(mastra) {
+    this.#status.update({ mastra: true });
+    this.#observe(mastra);
+    // An app with file-system routing brings its observability.ts after it has made the instance.
+    if (typeof mastra.__registerFsObservability === 'function') {
+      override(mastra, '__registerFsObservability', (original, ...args) => {
+        const result = original(...args);
+        this.#guarded('adding telemetry to observability.ts', () => this.#observe(mastra));
+        return result;
+      });
+    }
+  }
+
+  #observe(mastra) {
+    const registry = this.#findRegistry(mastra);
+    if (!registry) return this.#giveUp(`@mastra/core ${this.#status.state.core_version} has no tracing to attach to`);
+    if (registry.listInstances().size === 0) this.#addObservability(mastra, registry);
+    else if (this.#status.state.observability !== 'added') this.#noteObservability('configured');
+    return this.#attachRegistry(this.#findRegistry(mastra));
+  }
+
+  #findRegistry(mastra) {
+    return typeof mastra.observability?.listInstances === 'function' ? mastra.observability : this.#builtIn?.registry;
+  }
+
+  #addObservability(mastra, registry) {
+    const library = this.#loadLibrary();
+    if (!library) return;
+    const instance = createInstance(library, this.#exporter);
+    registry.registerInstance('default', instance, true);
+    // The registry of an app without observability accepts an instance and forgets it.
+    if (registry.listInstances().size === 0) mastra.registerExporter(this.#exporter, instance, new library.Observability({}));
+    this.#noteObservability('added');
+  }
+
+  #attachRegistry(registry) {
+    for (const instance of registry.listInstances().values()) this.#attach(instance);
+    if (this.#attached.has(registry)) return;
+    this.#attached.add(registry);
+    override(registry, 'registerInstance', (original, name, instance, ...rest) => {
+      const result = original(name, instance, ...rest);
+      this.#guarded('adding telemetry to an observability instance', () => this.#attach(instance));
+      return result;
+    });
+  }
+
+  #attach(instance) {
+    if (this.#attached.has(instance)) return;
+    addExporter(instance, this.#exporter);
+    this.#attached.add(instance);
+    tapLogs(instance, this.#exporter);
+    this.#status.update({ instances: this.#status.state.instances + 1, traced: true, reason: null });
+  }
+
+  #loadLibrary() {
+    const found = this.#findLibrary();
+    return found ? found.load() : this.#giveUp('the app configures no observability, and @mastra/observability is not in its build output');
+  }
+
+  #findLibrary() {
+    return this.#builtIn ?? findLibrary(pathToFileURL(fs.realpathSync(this.#settings.entry)).href);
+  }
+
+  #noteObservability(observability) {
+    this.#status.update({ observability, observability_version: this.#findLibrary()?.version ?? null });
+  }
+
+  /** Always returns undefined. What is traced already stays the better news. */
+  #giveUp(reason) {
+    if (!this.#status.state.traced) this.#status.update({ reason });
+  }
+
+  #guarded(what, action) {
+    return guarded(what, () => {
+      try {
+        return action();
+      } catch (error) {
+        this.#giveUp(`${what} failed: ${error?.message ?? error}`);
+        throw error;
+      }
+    });
+  }
+}
+
+/** Replaces a method of one object; `replace` gets the original, bound, and the arguments. */
+function override(object, name, replace) {
+  const original = object[name].bind(object);
+  const value = (...args) => replace(original, ...args);
+  Object.defineProperty(object, name, { value, configurable: true, writable: true, enumerable: false });
+}
