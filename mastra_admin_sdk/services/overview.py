@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mastra_admin_sdk.errors import NotFound
@@ -73,6 +73,10 @@ def look_around(parts: Parts, ingester: Ingester) -> Overview:
 def _view(parts: Parts, team: Team, project: Project, deployment: Deployment) -> DeploymentView:
     alive = parts.storage.processes.list(deployment.id, statuses=ALIVE)
     process = next((item for item in alive if item.build_id == deployment.current_build_id), None)
+    if process:
+        # What the server says of its tracing now; what it said at its start is on record.
+        traced = parts.runner.read_trace_status(identify(process)) or process.trace_status
+        process = replace(process, trace_status=dict(traced))
     build = _find_build(parts, deployment)
     active = parts.storage.builds.list(deployment.id, statuses=(BuildStatus.QUEUED, *ACTIVE), limit=1)
     answers = parts.runner.is_healthy(identify(process)) if process else None

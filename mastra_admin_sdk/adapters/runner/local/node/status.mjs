@@ -6,7 +6,10 @@ import { complain } from './complaints.mjs';
 const INTERVAL_MS = 1_000;
 const { setTimeout, clearTimeout } = globalThis; // the app may replace them
 
-/** The state of the preload. Changes reach the file at most once a second, and at the end. */
+/**
+ * The state of the preload. Whether the app is traced reaches the file at once: the runner reads it as soon as the
+ * server is healthy. Counts reach it at most once a second, and at the end.
+ */
 export class Status {
   #file;
   #timer = null;
@@ -36,7 +39,8 @@ export class Status {
 
   update(changes) {
     Object.assign(this.#state, changes);
-    this.#schedule();
+    if ('traced' in changes || 'reason' in changes) this.save();
+    else this.#schedule();
   }
 
   countWritten(types) {
