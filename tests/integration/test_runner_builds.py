@@ -68,7 +68,7 @@ def test_each_step_is_told_with_its_seconds_and_the_workspace_goes(home: Home, l
     assert "$ npm install --include=dev" in told
     assert any(text.startswith("mastra build took ") and text.endswith(" s.") for text in told)
     assert "There is no lock file" in artifact.notes[0]
-    assert artifact.notes[1] == "Not traced: @mastra/core isn't a package of the built output."
+    assert artifact.notes[1] == "Not traced: @mastra/core is bundled into the built output, not a package of it."
     assert set(artifact.phases) == {"install", "build"}
     assert not request.workspace.exists()
     assert not os.access(artifact.path / "index.mjs", os.W_OK) or os.geteuid() == 0
@@ -203,6 +203,25 @@ runner.build(request, LineLog(home.build_logs / "b.log"), lambda: None, lambda _
         os.killpg(sdk.pid, signal.SIGKILL)
     wait_until(lambda: list_left_behind(home) == [])
     make_runner(home).end_build("b")
+
+
+def test_a_guard_that_is_killed_takes_its_command_along_and_never_holds_the_build_up(home: Home, log: LineLog) -> None:
+    request = make_build_request(home, "tiny_build", "hangs")
+
+    def kill_guard() -> None:
+        if "hanging" in log.tail():
+            for entry in list_left_behind(home):
+                if b"local.guard" in Path(f"/proc/{entry['pid']}/cmdline").read_bytes():
+                    os.kill(entry["pid"], signal.SIGKILL)
+
+    with pytest.raises(CommandFailed) as caught:
+        build(make_runner(home), request, log, kill_guard)
+    assert caught.value.evidence["exit_code"] == -signal.SIGKILL
+    stray = [entry["pid"] for entry in list_left_behind(home)]
+    for pid in stray:  # a daemon without our marks, whose subreaper was killed
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: list_left_behind(home) == [])
+    assert len(stray) <= 1
 
 
 def test_ending_a_build_kills_what_still_carries_its_mark(home: Home) -> None:

@@ -69,7 +69,8 @@ class Builder:
         self._build(shop, cli, request.env)
         observability = self._add_observability(shop)
         output = request.workspace / ".mastra" / "output"
-        core = packages.find_version(output, _CORE)
+        # Before 1.0 the CLI bundles the core into the output: its version is known from the install only.
+        core = packages.find_version(output, _CORE) or packages.find_version(request.workspace, _CORE)
         take_output(output, request.artifact_dir)
         self._say(f"The artifact is {request.artifact_dir}.")
         return Artifact(
@@ -147,7 +148,7 @@ class Builder:
         core = packages.find_version(shop.output, _CORE)
         if present or core is None:
             if core is None:
-                self._note(f"Not traced: {_CORE} isn't a package of the built output.")
+                self._note(f"Not traced: {_CORE} is bundled into the built output, not a package of it.")
             return present
         try:
             version = self._match(shop, _OBSERVABILITY, core)

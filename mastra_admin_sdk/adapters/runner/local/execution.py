@@ -24,6 +24,7 @@ from .processes import COMMAND_MARKER, find_marked, kill_until_gone
 
 _NICENESS = 10
 _POLL_SECONDS = 0.1
+_PIPE_SECONDS = 1.0
 _TAIL = 50
 _HINT_LINES = 200
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -159,7 +160,7 @@ def _pump(
     limits: Limits,
 ) -> None:
     """Move output into the log until both pipes are closed, and ask often whether to go on."""
-    asked = 0.0
+    asked = ended = 0.0
     with selectors.DefaultSelector() as selector:
         for pipe, stream in ((process.stdout, "out"), (process.stderr, "err")):
             if pipe:
@@ -175,6 +176,11 @@ def _pump(
             if now - asked >= _POLL_SECONDS:
                 asked = now
                 cancel()
+            if process.poll() is not None:
+                # The guard ends last, unless it was killed: then a daemon may hold the pipes open for ever.
+                ended = ended or now
+                if now - ended > _PIPE_SECONDS:
+                    return
             if now > deadline:
                 raise _make_timeout(command, output, limits)
 

@@ -28,6 +28,9 @@ _LONGEST_PROBE_SECONDS = 2.0
 _STRANGER_LOOKS = 5
 _CLEAN_UP_SECONDS = 15.0
 _TAIL = 100
+_NOT_WHERE_WE_SAID = (
+    "Remove `server.port` from the app's configuration, so that PORT counts, or upgrade Mastra: from 1.0 on it is told."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +239,9 @@ class Servers:
         others = list_own_ports(server.process_id, server.pid)
         return ServerUnhealthy(
             f"The server did not become healthy within {timeout:g} s: {_describe_silence(server, listening, others)}",
-            hint="Look at its last lines; raise MASTRA_ADMIN_HEALTH_TIMEOUT if it only needs longer.",
+            hint=_NOT_WHERE_WE_SAID
+            if others and listening is Listening.NOBODY
+            else "Look at its last lines; raise MASTRA_ADMIN_HEALTH_TIMEOUT if it only needs longer.",
             evidence={
                 "port": server.port,
                 "port_taken": listening is Listening.STRANGER,
@@ -248,7 +253,8 @@ class Servers:
     def _explain_exposure(self, server: ServerIdentity) -> ServerUnhealthy:
         return ServerUnhealthy(
             f"The server listens on port {server.port} of every interface, where other machines can reach it.",
-            hint="Remove `server.host` from the app's configuration.",
+            hint="Set `server.host` to 127.0.0.1 in the app's configuration, or upgrade Mastra: before 1.0 it listens "
+            "on every interface unless that says otherwise.",
             evidence={
                 "port": server.port,
                 "port_taken": False,

@@ -208,13 +208,14 @@ class Shim:
         self._stop_path.unlink(missing_ok=True)
 
     def _explain(self, status: int) -> str:
+        """Say how the server ended, in a sentence for people."""
         how = f"with exit code {status}" if status >= 0 else f"by {_name_signal(-status)}"
         if self._term_time is None:
             return f"The server ended by itself {how}." if status >= 0 else f"The server was ended {how}."
         seconds = time.monotonic() - self._term_time
         if self._was_killed:
             return f"The server was killed: it had not stopped {seconds:.1f} s after SIGTERM."
-        return f"The server stopped {how}, {seconds:.1f} s after SIGTERM."
+        return f"The server stopped {how} after {seconds:.1f} s."
 
 
 def _prepare_server(parent: int) -> None:

@@ -39,12 +39,18 @@ class ShimLog:
         except (OSError, ValueError):
             # ValueError: the file was left closed by a rotation that failed.
             self._lost += 1
+            self.close()
             self._file = None
             self._retry_at = time.monotonic() + _RETRY_SECONDS
 
     def tail(self, count: int) -> list[str]:
         """Return the server's last lines, also those that could not be written."""
         return list(self._tail)[-count:]
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file:
+            self._file.close()
 
     def _reopen(self) -> None:
         self._retry_at = time.monotonic() + _RETRY_SECONDS
