@@ -42,6 +42,15 @@ class ServeOptions:
     ping_seconds: float = 15.0
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A bound socket, and the address it gives the panel."""
+
+    descriptor: int
+    port: int
+    url: str
+
+
 def serve(options: ServeOptions) -> None:
     """Run the panel of a home until SIGTERM or SIGINT.
 
@@ -58,7 +67,8 @@ def serve(options: ServeOptions) -> None:
         url = make_url(str(settings.panel_bind), port)
         _announce(home, url)
         try:
-            PanelServer(options, settings, home, listener, url).run()
+            # gunicorn takes the descriptor over and closes it.
+            PanelServer(options, settings, home, Listener(listener.detach(), port, url)).run()
         finally:
             remove_record(home, os.getpid())
 
@@ -72,18 +82,15 @@ def make_url(bind: str, port: int) -> str:
 class PanelServer(BaseApplication):  # type: ignore[misc]
     """gunicorn, set up for one panel."""
 
-    def __init__(
-        self, options: ServeOptions, settings: Settings, home: Home, listener: socket.socket, url: str
-    ) -> None:
-        self._options, self._settings, self._home = options, settings, home
-        self._listener, self._url = listener, url
+    def __init__(self, options: ServeOptions, settings: Settings, home: Home, listener: Listener) -> None:
+        self._options, self._settings, self._home, self._listener = options, settings, home, listener
         self._panel: Panel | None = None
         super().__init__()
 
     def load_config(self) -> None:
         """Called by gunicorn."""
         values = {
-            "bind": [f"fd://{self._listener.fileno()}"],
+            "bind": [f"fd://{self._listener.descriptor}"],
             "workers": 1,
             "worker_class": PanelWorker,
             "threads": _THREADS,
@@ -110,7 +117,7 @@ class PanelServer(BaseApplication):  # type: ignore[misc]
                 admin,
                 token=load_token(self._home),
                 bind=str(self._settings.panel_bind),
-                port=self._listener.getsockname()[1],
+                port=self._listener.port,
                 hosts=self._options.hosts,
                 ping_seconds=self._options.ping_seconds,
             )
@@ -126,9 +133,9 @@ class PanelServer(BaseApplication):  # type: ignore[misc]
             self._panel.stopping.set()
 
     def _record(self, _: Any) -> None:
-        write_record(self._home, os.getppid(), port=self._listener.getsockname()[1], url=self._url)
+        write_record(self._home, os.getppid(), port=self._listener.port, url=self._listener.url)
 
-    def _close(self, *_: Any) -> None:
+    def _close(self, _server: Any, _worker: Any) -> None:
         self.stop_streams()
         if self._panel:
             self._panel.admin.close()
