@@ -136,6 +136,7 @@ class PathToLive:
             if left and log:
                 log.write(f"{left} requests were still open on port {process.port} after {grace:.0f} s", stream="info")
             self.end(process)
+            self._parts.record("server_stopped", "deployment", process.deployment_id, process=process.id)
             if log:
                 log.write(f"Stopped the server on port {process.port}", stream="info")
 

@@ -24,7 +24,8 @@ def shut_down(parts: Parts, path: PathToLive, on_step: Callable[[str], None]) ->
         parts.storage.builds.update(build.id, cancel_requested=True)
     for deployment in parts.storage.deployments.list():
         if path.list_alive(deployment.id) or parts.storage.routes.list(deployment.id):
-            on_step(f"Stopping {deployment.slug}")
+            project = parts.storage.projects.get(deployment.project_id)
+            on_step(f"Stopping {project.slug}/{deployment.slug}")
             _stop_servers(parts, path, deployment)
     if parts.router.is_running():
         on_step("Stopping the router")

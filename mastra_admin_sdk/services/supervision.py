@@ -146,7 +146,9 @@ class Supervisor:
             deployment.id, statuses=[ProcessStatus.EXITED], build_id=deployment.current_build_id
         )
         since = utc_now() - _WINDOW
-        return [item for item in ended if item.exited_at and item.exited_at > since]
+        events = self._parts.storage.events.list(object_type="deployment", object_id=deployment.id)
+        asked = {event.details.get("process") for event in events if event.action == "server_stopped"}
+        return [item for item in ended if item.exited_at and item.exited_at > since and item.id not in asked]
 
     def _give_up(self, deployment: Deployment, recent: Sequence[Process]) -> None:
         reason = f"The server ended {len(recent)} times within {_WINDOW.seconds // 60} minutes: {recent[0].exit_reason}"
