@@ -17,7 +17,7 @@ from .following import BACKGROUND, follow_build
 from .group import AdminCommand
 from .output import Output
 from .panels import PANEL, ensure_panel, make_panel_address
-from .progress import summarize_phases
+from .progress import tell_live
 from .records import Recorded, end_recorded, find_running
 from .session import Session
 from .suggestions import list_next_steps
@@ -136,7 +136,7 @@ def _deploy_example(session: Session, admin: MastraAdmin) -> dict[str, Any]:
     build = admin.deploy(project, wait=False)
     name = name_deployment(admin, build.deployment.record)
     build = follow_build(session, admin, build, name)
-    session.output.done(f"{name} is live: {summarize_phases(build.record)}")
+    tell_live(session.output, f"{name} is live", build.record)
     return {**describe_deployment(name, build.deployment.record), "build": describe_build(build.record)}
 
 
@@ -154,11 +154,9 @@ def _show_addresses(session: Session, admin: MastraAdmin, result: dict[str, Any]
 
 
 def _show_next_steps(output: Output, session: Session, admin: MastraAdmin) -> None:
-    output.line()
-    output.line("Try next")
-    for step in list_next_steps(session, admin):
-        output.line()
-        output.lines(f"  {line}" for line in step.splitlines())
+    for title, step in list_next_steps(session, admin):
+        output.lines(["", f"{title}:"])
+        output.lines(f"  {line}".rstrip() for line in step.splitlines())
 
 
 # --- down -------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import click
 
 from .following import BACKGROUND, follow_build
 from .group import AdminCommand
-from .progress import summarize_phases
+from .progress import tell_live
 from .records import find_running
 from .session import Session
 from .targets import ensure_project, name_deployment
@@ -89,7 +89,7 @@ def _follow(session: Session, admin: MastraAdmin, build: LiveBuild, name: str) -
     output = session.output
     build = follow_build(session, admin, build, name)
     live = build.deployment
-    output.done(f"{name} is live: {summarize_phases(build.record)}")
+    tell_live(output, f"{name} is live", build.record)
     output.line()
     output.lines(f"  {url}" for url in live.urls)
     output.result({"deployment": describe_deployment(name, live.record), "build": describe_build(build.record)})

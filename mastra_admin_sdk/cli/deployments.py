@@ -12,7 +12,7 @@ from mastra_admin_sdk.display.text import format_bytes, format_duration
 from .following import BACKGROUND, follow_build
 from .group import AdminCommand
 from .output import Output, paint, wrap
-from .progress import summarize_phases
+from .progress import tell_live
 from .records import Recorded, find_running
 from .session import Session
 from .tables import Column, render_table
@@ -101,7 +101,7 @@ def _change(
             output.done(f"Build #{build.number} of {name} is queued")
         else:
             build = follow_build(session, admin, build, name)
-            output.done(f"{name} is {done}: {summarize_phases(build.record)}")
+            tell_live(output, f"{name} is {done}", build.record)
             output.line(f"  {live.refresh().url}")
         record = describe_deployment(name, live.refresh().record)
     output.result({"deployment": record, "build": describe_build(build.record)})

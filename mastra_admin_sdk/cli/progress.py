@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from mastra_admin_sdk.display.progress import ProgressPrinter
 from mastra_admin_sdk.display.text import truncate
 from mastra_admin_sdk.models import Build, BuildStatus
 
-from .output import Output
+from .output import Output, wrap
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -36,9 +37,15 @@ def show_progress(output: Output, title: str) -> Iterator[ShowBuild]:
         yield ProgressPrinter(sys.stdout)
 
 
-def summarize_phases(build: Build) -> str:
-    """Return the phases of a build on one line: ``copy 0.1 s · install 20.1 s · …``."""
-    return " · ".join(f"{name} {seconds:.1f} s" for name, seconds in build.phases.items())
+def summarize_phases(phases: Mapping[str, float]) -> str:
+    """Return phases on one line: ``copy 0.1 s · install 20.1 s · …``."""
+    return " · ".join(f"{name} {seconds:.1f} s" for name, seconds in phases.items())
+
+
+def tell_live(output: Output, text: str, build: Build) -> None:
+    """Write that a build is live, and how long its phases took."""
+    output.done(text)
+    output.lines(wrap(summarize_phases(build.phases), output.width, indent="  "))
 
 
 def read_last_line(path: str | None) -> str:
@@ -58,23 +65,28 @@ class LivePanel:
     def __init__(self, title: str, spinner: Spinner) -> None:
         self._title, self._spinner = title, spinner
         self._build: Build | None = None
+        self._stage, self._since = "", time.monotonic()
 
     def show(self, build: Build) -> None:
         """Take in what a build's record says now."""
         self._build = build
+        if describe_stage(build) != self._stage:
+            self._stage, self._since = describe_stage(build), time.monotonic()
 
     def list_lines(self, width: int) -> list[str]:
         """Return the lines below the spinner."""
         if self._build is None:
             return []
-        texts = [summarize_phases(self._build), _without_colours(read_last_line(self._build.log_path))]
+        done = {name: seconds for name, seconds in self._build.phases.items() if name != self._stage}
+        texts = [summarize_phases(done), _without_colours(read_last_line(self._build.log_path))]
         return [f"  {truncate(text, width - 2)}" for text in texts if text]
 
     def __rich_console__(self, console: Console, options: Any) -> Iterator[RenderableType]:
         """Render for rich, several times a second."""
         from rich.text import Text
 
-        self._spinner.update(text=Text(truncate(f"{self._title}: {describe_stage(self._build)}", console.width - 4)))
+        stage = f"{describe_stage(self._build)} {time.monotonic() - self._since:.0f} s"
+        self._spinner.update(text=Text(truncate(f"{self._title}: {stage}", console.width - 4)))
         yield self._spinner
         for line in self.list_lines(console.width):
             yield Text(line, style="dim")

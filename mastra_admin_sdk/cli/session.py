@@ -68,11 +68,12 @@ class Session:
 def find_program(started_as: str) -> str:
     """Return how to call this program again: by its name where the shell finds it, else by its path."""
     if os.path.basename(started_as) == "__main__.py":
-        return f"{_shorten(sys.executable)} -m mastra_admin_sdk.cli"
-    return _shorten(started_as) if os.path.basename(started_as) == "mastra-admin" else "mastra-admin"
+        return f"{shorten_program(sys.executable)} -m mastra_admin_sdk.cli"
+    return shorten_program(started_as) if os.path.basename(started_as) == "mastra-admin" else "mastra-admin"
 
 
-def _shorten(program: str) -> str:
+def shorten_program(program: str) -> str:
+    """Return a program's name if the shell finds it by that, else its path, relative where it is below."""
     name = os.path.basename(program)
     found = shutil.which(name)
     if found and os.path.abspath(found) == os.path.abspath(program):

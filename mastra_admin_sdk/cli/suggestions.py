@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
-from .session import Session
+from .session import Session, shorten_program
 from .targets import EXAMPLE
 
 if TYPE_CHECKING:
@@ -15,16 +16,21 @@ if TYPE_CHECKING:
 QUESTION = "What is the weather in Paris?"
 
 
-def list_next_steps(session: Session, admin: MastraAdmin) -> list[str]:
-    """Return three or four things to do, each one or more lines; the example's agent is asked if it is there."""
+def list_next_steps(session: Session, admin: MastraAdmin) -> list[tuple[str, str]]:
+    """Return what to do next, each with a title; the example's agent is asked if it is there."""
     found = _find_example(admin)
+    see = ("See what runs", session.suggest("ps"))
     if found is None:
-        return [session.suggest("projects"), session.suggest("deploy ./my-agent"), session.suggest("ps")]
+        return [
+            ("Find projects to deploy", session.suggest("projects")),
+            ("Deploy one", session.suggest("deploy ./my-agent")),
+            see,
+        ]
     return [
-        make_curl(min(found.urls, key=len)),
-        session.suggest("traces"),
-        session.suggest("ps"),
-        make_snippet(session),
+        ("Ask the agent", make_curl(min(found.urls, key=len))),
+        ("See what it did", session.suggest("traces")),
+        see,
+        (f"In Python ({shorten_program(sys.executable)}) or a notebook", make_snippet(session)),
     ]
 
 
@@ -42,13 +48,14 @@ def make_curl(url: str) -> str:
 
 def make_snippet(session: Session) -> str:
     """Return Python that reads spans as a DataFrame."""
-    home = f"home={session.home!r}" if session.home else ""
+    home = f'home="{session.home}"' if session.home else ""
     return "\n".join(
         [
             "from mastra_admin_sdk import MastraAdmin",
             "",
             f"admin = MastraAdmin({home})",
-            f'print(admin.deployments.get("{EXAMPLE}").agent("{EXAMPLE}").generate("{QUESTION}")["text"])',
+            f'agent = admin.deployments.get("{EXAMPLE}").agent("{EXAMPLE}")',
+            f'print(agent.generate("{QUESTION}")["text"])',
             f'print(admin.spans(project="{EXAMPLE}", since="1h"))',
         ]
     )
