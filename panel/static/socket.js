@@ -1,6 +1,7 @@
 // A websocket that comes back: it reconnects with the number of the last line, and notices a silent death.
 
 const SLOWEST_RETRY_MS = 8000;
+const SHORTEST_WATCH_MS = 5000;
 
 export class LogSocket {
   /**
@@ -37,7 +38,8 @@ export class LogSocket {
   /** Start the time after which silence means that nobody is there: pings should have come. */
   watch() {
     clearTimeout(this.watchdog);
-    this.watchdog = setTimeout(() => this.lose(), this.options.pingSeconds * 2500);
+    const patience = Math.max(SHORTEST_WATCH_MS, this.options.pingSeconds * 2500);
+    this.watchdog = setTimeout(() => this.lose(), patience);
   }
 
   lose() {
