@@ -2,4 +2,11 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["fixtures.cli", "fixtures.homes", "fixtures.mastra", "fixtures.postgres", "fixtures.storage"]
+pytest_plugins = [
+    "fixtures.cli",
+    "fixtures.cli_process",
+    "fixtures.homes",
+    "fixtures.mastra",
+    "fixtures.postgres",
+    "fixtures.storage",
+]

@@ -93,8 +93,8 @@ def sql(session: Session, query: str, params: tuple[str, ...], form: str | None)
     `-` reads it from stdin.
 
     \b
-    mastra-admin sql "SELECT type, count() AS n FROM spans GROUP BY type"
-    mastra-admin sql "SELECT * FROM spans" --format csv > spans.csv
+    mastra-admin sql "SELECT type, count() FROM mastra_admin_spans GROUP BY type"
+    mastra-admin sql "SELECT * FROM mastra_admin_spans" --format csv > spans.csv
     """
     form = "json" if session.json_mode else form or "table"
     # Errors of `--format json` are JSON too.
@@ -146,7 +146,7 @@ def _complete_id(admin: MastraAdmin, given: str, wait: float) -> str:
     """Return the id of the one trace that begins so; a whole id, or one that may still come, as it is."""
     if len(given) >= _ID_LENGTH or wait:
         return given
-    query = "SELECT DISTINCT trace_id FROM spans WHERE startsWith(trace_id, %(given)s) LIMIT 3"
+    query = "SELECT DISTINCT trace_id FROM mastra_admin_spans WHERE startsWith(trace_id, %(given)s) LIMIT 3"
     found = sorted(admin.sql(query, {"given": given})["trace_id"])
     if not found:
         raise NotFound(f"No trace begins with {given!r}.", hint="`mastra-admin traces` lists those that are stored.")
