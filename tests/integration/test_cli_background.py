@@ -92,7 +92,7 @@ def test_the_foreground_ends_in_order_and_a_second_one_is_refused(program: Progr
     wait_until(lambda: program.run_json("ps")["supervised"])
     second = program.run("up", "--foreground")
     assert second.returncode == 4
-    assert f"(pid {first.pid})" in second.stderr
+    assert f"(pid {first.pid})" in " ".join(second.stderr.split())
     first.send_signal(signal.SIGTERM)
     _, stderr = first.communicate(timeout=60)
     assert first.returncode == 0
@@ -128,10 +128,8 @@ def test_a_taken_panel_port_is_said_and_the_next_one_used(program: Program) -> N
     assert get_status(panel["url"]) == 200
 
 
-def test_a_home_that_cannot_be_written_is_said_without_a_traceback(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    program = Program(tmp_path / "file" / "home")
-    found = program.run("up")
+def test_a_home_that_cannot_be_written_is_said_without_a_traceback() -> None:
+    found = Program(Path("/proc/home")).run("up")
     assert found.returncode == 1
     assert "can't be used" in found.stderr
     assert "Traceback" not in found.stderr
