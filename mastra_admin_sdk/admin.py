@@ -110,10 +110,10 @@ class MastraAdmin:
         def make_worker() -> BuildWorker:
             return BuildWorker(parts, queue, pipeline)
 
-        self._resolver, self._path, self._deployment_service = resolver, path, deployments
+        self._resolver, self._path, self._queue, self._deployment_service = resolver, path, queue, deployments
         self._telemetry = TelemetryService(parts, resolver, ingester)
         self._waiter = BuildWaiter(parts, make_worker)
-        self._background = Background(parts, make_worker, Supervisor(parts, path, queue), ingester)
+        self._background = Background(parts, make_worker, Supervisor(parts, path, queue, pipeline), ingester)
         self._services = Services(parts, resolver, deployments, queue, self._waiter, self._telemetry)
         self._ingester = ingester
         self.projects = ProjectService(parts, resolver, deployments)
@@ -273,7 +273,7 @@ class MastraAdmin:
         """
         self._waiter.close()
         self._background.stop()
-        shut_down(self._parts, self._path, on_step or (lambda _: None))
+        shut_down(self._parts, self._path, self._queue, on_step or (lambda _: None))
 
     def overview(self) -> Overview:
         """Return what runs and what doesn't: teams, projects, deployments, processes, roles, engine, lag."""

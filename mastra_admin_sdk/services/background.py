@@ -38,7 +38,7 @@ class Background:
             return
         poll = float(self._parts.settings.telemetry_poll_seconds)
         ingest = RoleThread(INGESTER, self._ingest, poll, self._parts.leases)
-        supervise = RoleThread(SUPERVISOR, self._supervisor.run_once, _SUPERVISE_SECONDS, self._parts.leases)
+        supervise = RoleThread(SUPERVISOR, self._supervise, _SUPERVISE_SECONDS, self._parts.leases)
         self._roles = [ingest, supervise]
         self._workers = [self._make_worker() for _ in range(max(1, int(self._parts.settings.build_concurrency)))]
         for role in self._roles:
@@ -55,4 +55,10 @@ class Background:
         self._workers, self._roles = [], []
 
     def _ingest(self, role: HeldLease) -> None:
-        self._ingester.run_once(role, stopping=lambda: any(item.stopping for item in self._roles))
+        self._ingester.run_once(role, stopping=self._is_stopping)
+
+    def _supervise(self, role: HeldLease) -> None:
+        self._supervisor.run_once(role, stopping=self._is_stopping)
+
+    def _is_stopping(self) -> bool:
+        return any(item.stopping for item in self._roles)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from mastra_admin_sdk.errors import BuildError, Conflict, InvalidInput
 from mastra_admin_sdk.models import (
     Build,
     BuildKind,
+    BuildStatus,
     BuildTrigger,
     Deployment,
     DeploymentStatus,
@@ -22,14 +24,15 @@ from mastra_admin_sdk.models import (
 
 from .addresses import make_deployment_slug
 from .folders import remove_tree
+from .leases import HeldLease
 from .live import PathToLive, lock_name
-from .parts import Parts
+from .parts import Parts, hold_env
 from .queue import BuildQueue
 from .references import Resolver
 from .secrets import change_env
 
 _CANCEL_TIMEOUT = 60.0
-_LOCK_TIMEOUT = 180.0
+_LOCK_TIMEOUT = 60.0
 
 
 class DeploymentService:
@@ -73,8 +76,10 @@ class DeploymentService:
         self, deployment: Deployment, variables: Mapping[str, str | None], *, secret: bool = True
     ) -> Deployment:
         """Override variables of the project for one deployment; ``None`` removes an override."""
-        changed = change_env(self._parts.secrets, deployment.env_overrides, variables, secret=secret)
-        updated = self._parts.storage.deployments.set_env(deployment.id, changed)
+        with hold_env(self._parts, deployment.id, deployment.slug):
+            current = self._parts.storage.deployments.get(deployment.id).env_overrides
+            changed = change_env(self._parts.secrets, current, variables, secret=secret)
+            updated = self._parts.storage.deployments.set_env(deployment.id, changed)
         self._parts.record("set_env", "deployment", deployment.id, keys=sorted(variables))
         return updated
 
@@ -87,29 +92,45 @@ class DeploymentService:
         """
         self._parts.storage.deployments.update(deployment.id, desired_state=DesiredState.STOPPED)
         self._cancel_builds(deployment)
-        with self._parts.leases.hold(lock_name(deployment.id), timeout=_LOCK_TIMEOUT, what=deployment.slug):
-            self._path.close_routes(deployment.id)
-            self._path.retire(self._path.list_alive(deployment.id))
-            stopped = self._parts.storage.deployments.transition(
-                deployment.id, DeploymentStatus.STOPPED, expected=tuple(DeploymentStatus), status_reason=None
-            )
+        with self._lock(deployment):
+            stopped = self._stop_servers(deployment)
         self._parts.record("stop", "deployment", deployment.id)
         return stopped
 
     def delete(self, deployment: Deployment) -> None:
         """Stop a deployment and remove its records, artifacts, logs and data; telemetry stays."""
         self.stop(deployment)
-        builds = self._parts.storage.builds.list(deployment.id)
-        processes = self._parts.storage.processes.list(deployment.id)
-        self._parts.storage.deployments.delete(deployment.id)
-        for build in builds:
-            remove_tree(self._parts.home.artifacts / build.id)
-            (self._parts.home.build_logs / f"{build.id}.log").unlink(missing_ok=True)
-        for process in processes:
-            for part in self._parts.home.server_logs.glob(f"{process.id}.log*"):
-                part.unlink(missing_ok=True)
-        remove_tree(self._parts.home.data / deployment.id)
+        # Under the lock, so that a build that was queued meanwhile can't start a server without a record. Files go
+        # first: as long as there is a record, a delete that was interrupted can be repeated.
+        with self._lock(deployment):
+            self._stop_servers(deployment)
+            self._remove_files(deployment)
+            self._parts.storage.deployments.delete(deployment.id)
         self._parts.record("delete", "deployment", deployment.id, slug=deployment.slug)
+
+    def _stop_servers(self, deployment: Deployment) -> Deployment:
+        self._path.routes.close(deployment.id)
+        self._path.retire(self._path.servers.list_alive(deployment.id))
+        return self._parts.storage.deployments.transition(
+            deployment.id, DeploymentStatus.STOPPED, expected=tuple(DeploymentStatus), status_reason=None
+        )
+
+    def _remove_files(self, deployment: Deployment) -> None:
+        home = self._parts.home
+        for build in self._parts.storage.builds.list(deployment.id):
+            for folder in [home.workspaces / build.id, *home.artifacts.glob(f"{build.id}*")]:
+                remove_tree(folder)
+            (home.build_logs / f"{build.id}.log").unlink(missing_ok=True)
+        for process in self._parts.storage.processes.list(deployment.id):
+            for part in home.server_logs.glob(f"{process.id}.log*"):
+                part.unlink(missing_ok=True)
+        remove_tree(home.data / deployment.id)
+
+    def _lock(self, deployment: Deployment) -> AbstractContextManager[HeldLease]:
+        # Whoever has it may be waiting for a server's health, and then for the requests of the one before.
+        settings = self._parts.settings
+        timeout = _LOCK_TIMEOUT + float(settings.health_timeout) + float(settings.drain_timeout)
+        return self._parts.leases.hold(lock_name(deployment.id), timeout=timeout, what=deployment.slug)
 
     # --- looking ------------------------------------------------------------------------------------------------------
 
@@ -125,7 +146,7 @@ class DeploymentService:
 
     def list_hosts(self, deployment: Deployment) -> Sequence[str]:
         """Return the hosts that a deployment answers on, its main one first."""
-        return self._path.list_hosts(self._parts.storage.projects.get(deployment.project_id), deployment)
+        return self._path.routes.list_hosts(self._parts.storage.projects.get(deployment.project_id), deployment)
 
     # --- helpers ------------------------------------------------------------------------------------------------------
 
@@ -152,15 +173,18 @@ class DeploymentService:
         return self._parts.storage.deployments.update(deployment.id, strategy=strategy)
 
     def _cancel_builds(self, deployment: Deployment) -> None:
-        for build in self._queue.list_active(deployment.id):
-            self._queue.cancel(build.id)
-        deadline = time.monotonic() + _CANCEL_TIMEOUT
+        """Cancel what is queued or runs, and wait for its end; one that went live meanwhile drains its predecessor."""
+        timeout = _CANCEL_TIMEOUT + float(self._parts.settings.drain_timeout)
+        deadline = time.monotonic() + timeout
         while active := self._queue.list_active(deployment.id):
+            for build in active:
+                if build.status is BuildStatus.QUEUED or not build.cancel_requested:
+                    self._queue.cancel(build.id)
             self._queue.recover()
             if time.monotonic() > deadline:
                 numbers = ", ".join(f"#{build.number}" for build in active)
                 raise BuildError(
-                    f"Build {numbers} of {deployment.slug} didn't end within {_CANCEL_TIMEOUT:.0f} s of its cancel.",
+                    f"Build {numbers} of {deployment.slug} didn't end within {timeout:.0f} s of its cancel.",
                     hint="Look at its log; end the process that runs it, and try again.",
                 )
             time.sleep(0.1)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from mastra_admin_sdk.errors import MastraAdminError, NoFreePort
 from mastra_admin_sdk.models import SourceProject
 
-from .live import ALIVE
 from .parts import Parts
+from .servers import ALIVE
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from mastra_admin_sdk.models import Build, BuildStatus, Deployment, Process, Pro
 
 from .ingestion import ROLE as INGESTER
 from .ingestion import Ingester, Lag
-from .live import ALIVE, identify
 from .parts import Parts
 from .pipeline import ACTIVE
+from .servers import ALIVE, identify
 from .supervision import ROLE as SUPERVISOR
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from mastra_admin_sdk.home import Home
@@ -13,7 +14,7 @@ from mastra_admin_sdk.ports.source import ProjectSource
 from mastra_admin_sdk.ports.storage import AdminStorage
 from mastra_admin_sdk.settings import Settings
 
-from .leases import LeaseKeeper
+from .leases import HeldLease, LeaseKeeper
 from .secrets import SecretBox
 
 
@@ -35,3 +36,8 @@ class Parts:
     def record(self, action: str, object_type: str, object_id: str, **details: object) -> None:
         """Append to the audit log. Details must not hold secrets."""
         self.storage.events.append(Event(self.actor, action, object_type, object_id, details))
+
+
+def hold_env(parts: Parts, object_id: str, name: str) -> AbstractContextManager[HeldLease]:
+    """Hold the lock under which a list of variables is read, changed and written: two changes at once both stay."""
+    return parts.leases.hold(f"env/{object_id}", timeout=10, what=f"the variables of {name}")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from mastra_admin_sdk.errors import BuildCancelled, BuildError, Conflict, HomeError, LeaseLost, MastraAdminError
+from mastra_admin_sdk.errors import BuildCancelled, Conflict, HomeError, LeaseLost, MastraAdminError, NotFound
 from mastra_admin_sdk.linelog import LineLog
 from mastra_admin_sdk.models import (
     Artifact,
@@ -28,40 +25,16 @@ from mastra_admin_sdk.models import (
 from mastra_admin_sdk.ports.runner import CancelCheck
 from mastra_admin_sdk.redaction import Redactor
 
+from .failures import describe_error, explain
 from .folders import remove_tree
-from .live import LaunchContext, PathToLive, lock_name
+from .live import PathToLive, lock_name
 from .parts import Parts
+from .phases import PhaseClock
 from .secrets import merge_env, open_env
-
-logger = logging.getLogger(__name__)
+from .servers import LaunchContext
 
 ACTIVE = (BuildStatus.BUILDING, BuildStatus.DEPLOYING)
 _LOCK_TIMEOUT = 180.0
-
-
-class PhaseClock:
-    """Measures the phases of a build and keeps the record up to date while they run."""
-
-    def __init__(self, save: Callable[[dict[str, float]], None], log: LineLog) -> None:
-        self._save, self._log = save, log
-        self.seconds: dict[str, float] = {}
-        self._current: str | None = None
-        self._since = time.monotonic()
-
-    def enter(self, phase: str) -> None:
-        """End the phase before and start another; the same one again goes on."""
-        if phase != self._current:
-            self.finish()
-            self._current, self._since = phase, time.monotonic()
-            self.seconds.setdefault(phase, 0.0)
-            self._log.write(f"── {phase}", stream="info")
-            self._save(dict(self.seconds))
-
-    def finish(self) -> None:
-        """End the phase that runs."""
-        if self._current:
-            self.seconds[self._current] = round(self.seconds[self._current] + time.monotonic() - self._since, 3)
-            self._current = None
 
 
 class Pipeline:
@@ -76,38 +49,32 @@ class Pipeline:
         Failures end on the record, not in the caller, except `LeaseLost`: then the build is somebody else's and
         nothing more is written to it.
         """
-        deployment = self._parts.storage.deployments.get(build.deployment_id)
-        project = self._parts.storage.projects.get(deployment.project_id)
-        build = self._freeze_env(build, project, deployment)
-        _, _, redact = open_env(self._parts.secrets, build.env_snapshot)
-        with LineLog(Path(build.log_path or self._default_log(build)), Redactor(redact)) as log:
-            clock = PhaseClock(lambda seconds: self._save_phases(build, seconds), log)
-            try:
-                return self._run(build, project, deployment, log, cancel, clock)
-            except LeaseLost:
-                log.write("Another worker has taken this build over", stream="info")
-                raise
-            except Exception as exc:
-                return self._fail(build, exc, log, clock)
-            finally:
-                remove_tree(self._workspace(build))
+        try:
+            return self._run_with_log(build, cancel)
+        except Conflict:
+            raise
+        except Exception as exc:
+            # What fails before there is a log to write it to, or in writing to it, has to end the build as well.
+            return self.fail(build, explain(exc, Redactor()), {})
 
-    def finish(self, build: Build, process: Process, phases: dict[str, float] | None = None) -> Build:
-        """Record that a build is what a deployment serves now."""
+    def record_live(self, build: Build, process: Process) -> None:
+        """Record that a build is what its deployment serves from now on; repeating it changes nothing."""
         deployment = self._parts.storage.deployments.get(build.deployment_id)
-        project = self._parts.storage.projects.get(deployment.project_id)
+        changes: dict[str, object] = {"status_reason": None}
         if deployment.current_build_id != build.id:
-            self._parts.storage.deployments.update(
-                deployment.id,
-                previous_build_id=deployment.current_build_id,
-                current_build_id=build.id,
-                public_url=self._parts.router.make_url(self._path.list_hosts(project, deployment)[0]),
-            )
+            project = self._parts.storage.projects.get(deployment.project_id)
+            host = self._path.routes.list_hosts(project, deployment)[0]
+            changes["previous_build_id"] = deployment.current_build_id
+            changes["current_build_id"] = build.id
+            changes["public_url"] = self._parts.router.make_url(host)
         self._parts.storage.deployments.transition(
-            deployment.id, DeploymentStatus.RUNNING, expected=tuple(DeploymentStatus), status_reason=None
+            deployment.id, DeploymentStatus.RUNNING, expected=tuple(DeploymentStatus), **changes
         )
         self._parts.record("live", "deployment", deployment.id, build=build.number, port=process.port)
-        changes = {"phases": phases} if phases is not None else {}
+
+    def succeed(self, build: Build, phases: dict[str, float] | None = None) -> Build:
+        """End a build that is live and whose predecessor is gone."""
+        changes = {} if phases is None else {"phases": phases}
         return self._parts.storage.builds.transition(
             build.id, BuildStatus.SUCCEEDED, expected=ACTIVE, generation=build.generation, **changes
         )
@@ -115,7 +82,7 @@ class Pipeline:
     def settle_deployment(self, deployment_id: str, reason: str) -> None:
         """After a build that didn't make it: the deployment is what still serves, or it is failed."""
         deployment = self._parts.storage.deployments.get(deployment_id)
-        if any(item.status is ProcessStatus.RUNNING for item in self._path.list_alive(deployment_id)):
+        if any(item.status is ProcessStatus.RUNNING for item in self._path.servers.list_alive(deployment_id)):
             to = DeploymentStatus.RUNNING
         elif deployment.desired_state is DesiredState.STOPPED:
             to = DeploymentStatus.STOPPED
@@ -128,6 +95,24 @@ class Pipeline:
 
     # --- steps --------------------------------------------------------------------------------------------------------
 
+    def _run_with_log(self, build: Build, cancel: CancelCheck) -> Build:
+        deployment = self._parts.storage.deployments.get(build.deployment_id)
+        project = self._parts.storage.projects.get(deployment.project_id)
+        build = self._freeze_env(build, project, deployment)
+        redactor = Redactor(open_env(self._parts.secrets, build.env_snapshot)[2])
+        with LineLog(Path(build.log_path or self._default_log(build)), redactor) as log:
+            clock = PhaseClock(lambda seconds: self._save_phases(build, seconds), log)
+            try:
+                return self._run(build, project, deployment, log, cancel, clock)
+            except LeaseLost:
+                log.write("This worker has given the build up", stream="info")
+                raise
+            except Exception as exc:
+                clock.finish()
+                error = explain(exc, redactor)
+                log.write(f"{_name_end(error)}: {error.message}", stream="info")
+                return self.fail(build, error, clock.seconds)
+
     def _run(
         self,
         build: Build,
@@ -137,6 +122,7 @@ class Pipeline:
         cancel: CancelCheck,
         clock: PhaseClock,
     ) -> Build:
+        cancel()
         self._mark_building(deployment)
         title = f"{project.slug} on {deployment.branch}"
         log.write(f"{build.kind.capitalize()} #{build.number} of {title} ({build.trigger})", stream="info")
@@ -150,14 +136,43 @@ class Pipeline:
                 lock.check()
                 cancel()
 
+            def record(process: Process) -> None:
+                self.record_live(build, process)
+
             deployment = self._parts.storage.deployments.get(deployment.id)
             if deployment.desired_state is DesiredState.STOPPED:
                 raise BuildCancelled(f"The deployment {title} was stopped meanwhile.")
-            context = LaunchContext(project, deployment, build, artifact, log, check, clock.enter)
-            process = self._path.go_live(context)
+            self._go_live(
+                LaunchContext(project, deployment, build, artifact, log, check, clock.enter, record), lock.check
+            )
             clock.finish()
             log.write(f"Done in {sum(clock.seconds.values()):.1f} s", stream="info")
-            return self.finish(build, process, clock.seconds)
+            return self.succeed(build, clock.seconds)
+
+    def _go_live(self, context: LaunchContext, check_lock: CancelCheck) -> None:
+        alive = self._path.servers.list_alive(context.deployment.id)
+        was_serving = any(item.status is ProcessStatus.RUNNING for item in alive)
+        try:
+            self._path.go_live(context)
+        except LeaseLost:
+            raise
+        except Exception:
+            if was_serving:
+                self._bring_back(context, check_lock)
+            raise
+
+    def _bring_back(self, context: LaunchContext, check_lock: CancelCheck) -> None:
+        """With ``recreate`` the old server had to stop first: what failed in its place must not leave nothing."""
+        deployment = self._parts.storage.deployments.get(context.deployment.id)
+        wanted = deployment.desired_state is DesiredState.RUNNING and deployment.current_build_id is not None
+        if not wanted or self._path.servers.list_alive(deployment.id):
+            return
+        context.log.write("Starting what served before again", stream="info")
+        try:
+            self._path.revive(deployment, context.log, check_lock, on_live=lambda _: None)
+        except (MastraAdminError, OSError) as exc:
+            # The first error is the one to tell; this one stands in the log.
+            context.log.write(f"It didn't come back: {exc}", stream="info")
 
     def _mark_building(self, deployment: Deployment) -> None:
         expected = (DeploymentStatus.PENDING, DeploymentStatus.STOPPED, DeploymentStatus.FAILED)
@@ -180,10 +195,17 @@ class Pipeline:
         self, build: Build, project: Project, log: LineLog, cancel: CancelCheck, clock: PhaseClock
     ) -> tuple[Artifact, Build]:
         self._check_space()
-        artifact_dir = self._parts.home.artifacts / build.id
-        workspace = self._workspace(build)
-        for leftover in (workspace, artifact_dir):
-            remove_tree(leftover)
+        self.remove_artifact(build)
+        workspace = self._parts.home.workspaces / build.id
+        remove_tree(workspace)
+        try:
+            return self._build_in(workspace, build, project, log, cancel, clock)
+        finally:
+            remove_tree(workspace)
+
+    def _build_in(
+        self, workspace: Path, build: Build, project: Project, log: LineLog, cancel: CancelCheck, clock: PhaseClock
+    ) -> tuple[Artifact, Build]:
         clock.enter("copy")
         source = self._parts.source.get_project(str(project.source_config.get("path") or project.name))
         self._parts.source.validate_access(source)
@@ -192,13 +214,12 @@ class Pipeline:
         for item in copy.skipped:
             log.write(f"Left out {item.path}: {item.reason}", stream="info")
         _, plain, redact = open_env(self._parts.secrets, build.env_snapshot)
-        request = BuildRequest(build.id, copy.project, copy.path, artifact_dir, plain, redact)
+        request = BuildRequest(build.id, copy.project, copy.path, self._artifact_dir(build), plain, redact)
         artifact = self._parts.runner.build(request, log, cancel, clock.enter)
-        record = self._parts.runner.dump_artifact(artifact)
         build = self._parts.storage.builds.update(
             build.id,
             generation=build.generation,
-            artifact=record,
+            artifact=self._parts.runner.dump_artifact(artifact),
             artifact_build_id=build.id,
             source_hash=copy.hash,
             commit=source.git_commit,
@@ -217,30 +238,37 @@ class Pipeline:
 
     # --- ends ---------------------------------------------------------------------------------------------------------
 
-    def _fail(self, build: Build, exc: Exception, log: LineLog, clock: PhaseClock) -> Build:
-        clock.finish()
-        if not isinstance(exc, MastraAdminError):
-            logger.exception("Build %s failed on an error of MastraAdmin itself", build.id, exc_info=exc)
-            exc = BuildError(
-                f"MastraAdmin itself failed: {type(exc).__name__}: {exc}", hint="Please report this with the log."
+    def fail(self, build: Build, error: MastraAdminError, phases: dict[str, float]) -> Build:
+        """Record that a build didn't make it.
+
+        The first write tells whether the claim is still ours. Its status comes last: whoever waits for that finds all
+        else done, and if this process dies before, recovery finds the build.
+        """
+        try:
+            told = self._parts.storage.builds.update(
+                build.id,
+                generation=build.generation,
+                phases=phases,
+                error_message=error.message,
+                error=describe_error(error),
             )
-        cancelled = isinstance(exc, BuildCancelled)
-        log.write(f"{'Cancelled' if cancelled else 'Failed'}: {exc.message}", stream="info")
-        ended = self._parts.storage.builds.transition(
-            build.id,
-            BuildStatus.CANCELLED if cancelled else BuildStatus.FAILED,
-            expected=ACTIVE,
-            generation=build.generation,
-            phases=clock.seconds,
-            error_message=exc.message,
-            error=describe_error(exc),
-        )
-        if not ended.artifact:
-            remove_tree(self._parts.home.artifacts / build.id)
-        reason = f"Build #{build.number} {'was cancelled' if cancelled else 'failed'}: {exc.message}"
-        self.settle_deployment(build.deployment_id, reason)
-        self._parts.record(ended.status.value, "build", build.id, number=build.number, message=exc.message)
-        return ended
+        except NotFound:  # deleted meanwhile: nobody else would remove its files
+            self.remove_artifact(build)
+            Path(build.log_path or self._default_log(build)).unlink(missing_ok=True)
+            raise
+        if not told.artifact:
+            self.remove_artifact(build)
+        cancelled = isinstance(error, BuildCancelled)
+        words = f"Build #{build.number} {'was cancelled' if cancelled else 'failed'}: {error.message}"
+        self.settle_deployment(build.deployment_id, words)
+        to = BuildStatus.CANCELLED if cancelled else BuildStatus.FAILED
+        self._parts.record(to.value, "build", build.id, number=build.number, message=error.message)
+        return self._parts.storage.builds.transition(build.id, to, expected=ACTIVE, generation=build.generation)
+
+    def remove_artifact(self, build: Build) -> None:
+        """Remove what a build made, finished or not."""
+        for path in self._parts.home.artifacts.glob(f"{build.id}*"):
+            remove_tree(path)
 
     # --- records ------------------------------------------------------------------------------------------------------
 
@@ -258,13 +286,12 @@ class Pipeline:
     def _save_phases(self, build: Build, seconds: dict[str, float]) -> None:
         self._parts.storage.builds.update(build.id, generation=build.generation, phases=seconds)
 
-    def _workspace(self, build: Build) -> Path:
-        return self._parts.home.workspaces / build.id
+    def _artifact_dir(self, build: Build) -> Path:
+        return self._parts.home.artifacts / build.id
 
     def _default_log(self, build: Build) -> Path:
         return self._parts.home.build_logs / f"{build.id}.log"
 
 
-def describe_error(error: MastraAdminError) -> dict[str, object]:
-    """Return an error as JSON, in the one shape that records, the command line and the panel use."""
-    return {"code": error.code, "message": error.message, "hint": error.hint, "details": error.evidence}
+def _name_end(error: MastraAdminError) -> str:
+    return "Cancelled" if isinstance(error, BuildCancelled) else "Failed"

@@ -11,7 +11,7 @@ from mastra_admin_sdk.models import EnvVar, Project, SourceProject, SourceType, 
 
 from .addresses import make_slug
 from .deployments import DeploymentService
-from .parts import Parts
+from .parts import Parts, hold_env
 from .references import ProjectRef, Resolver, TeamRef
 from .secrets import change_env
 
@@ -142,10 +142,13 @@ class ProjectService:
         Example:
             >>> admin.projects.set_env("weather-agent", {"OPENAI_API_KEY": "…"})
         """
+        wanted = {**(variables or {}), **more}
         found = self._resolver.project(project)
-        changed = change_env(self._parts.secrets, found.env_vars, {**(variables or {}), **more}, secret=secret)
-        updated = self._parts.storage.projects.set_env(found.id, changed)
-        self._parts.record("set_env", "project", found.id, keys=sorted({**(variables or {}), **more}))
+        with hold_env(self._parts, found.id, found.slug):
+            current = self._parts.storage.projects.get(found.id).env_vars
+            changed = change_env(self._parts.secrets, current, wanted, secret=secret)
+            updated = self._parts.storage.projects.set_env(found.id, changed)
+        self._parts.record("set_env", "project", found.id, keys=sorted(wanted))
         return updated
 
     def list_env(self, project: ProjectRef) -> Mapping[str, str]:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime
 
-from mastra_admin_sdk.errors import Conflict, InvalidInput, LeaseLost
+from mastra_admin_sdk.errors import (
+    BuildCancelled,
+    BuildError,
+    Conflict,
+    InvalidInput,
+    MastraAdminError,
+    StaleState,
+)
 from mastra_admin_sdk.host import owner_is_gone
 from mastra_admin_sdk.models import (
     Build,
@@ -16,21 +24,22 @@ from mastra_admin_sdk.models import (
     BuildStatus,
     BuildTrigger,
     Deployment,
+    DeploymentStatus,
     DesiredState,
     Process,
-    ProcessStatus,
-    utc_now,
 )
 
 from .folders import remove_tree
-from .live import PathToLive, identify, lock_name
+from .live import PathToLive, lock_name
 from .parts import Parts
 from .pipeline import ACTIVE, Pipeline
 
 logger = logging.getLogger(__name__)
 
-_REMOTE_WORKER_SILENCE = timedelta(seconds=60)
-_MOST_CLAIMS = 3
+MOST_CLAIMS = 3
+"""How often a build is begun before it counts as what kills its workers."""
+
+_SILENCE = 60.0
 
 
 class BuildQueue:
@@ -38,6 +47,7 @@ class BuildQueue:
 
     def __init__(self, parts: Parts, path: PathToLive, pipeline: Pipeline) -> None:
         self._parts, self._path, self._pipeline = parts, path, pipeline
+        self._beats: dict[str, tuple[tuple[int, datetime | None], float]] = {}
 
     def enqueue(
         self,
@@ -65,18 +75,35 @@ class BuildQueue:
 
         A queued one ends at once. For one that runs its worker is told, which ends within about a second: wait for it.
         """
-        with suppress(Conflict):
-            ended = self._parts.storage.builds.transition(
-                build_id,
-                BuildStatus.CANCELLED,
-                expected=[BuildStatus.QUEUED],
-                error_message="Cancelled while it was queued.",
-            )
-            self._pipeline.settle_deployment(ended.deployment_id, f"Build #{ended.number} was cancelled.")
-            self._parts.record("cancelled", "build", build_id, number=ended.number)
-            return ended
-        build = self._parts.storage.builds.get(build_id)
-        return build if build.is_final else self._parts.storage.builds.update(build_id, cancel_requested=True)
+        while True:
+            with suppress(StaleState):
+                return self._cancel_queued(build_id)
+            build = self._parts.storage.builds.get(build_id)
+            if not build.is_final:
+                build = self._parts.storage.builds.update(build_id, cancel_requested=True)
+            # Its worker may have given it back in this moment; then nobody would look at the request.
+            if build.status is not BuildStatus.QUEUED:
+                return build
+
+    def _cancel_queued(self, build_id: str) -> Build:
+        ended = self._parts.storage.builds.transition(
+            build_id,
+            BuildStatus.CANCELLED,
+            expected=[BuildStatus.QUEUED],
+            error_message="Cancelled while it was queued.",
+        )
+        self._parts.record("cancelled", "build", build_id, number=ended.number)
+        if not self.list_active(ended.deployment_id):
+            self._undo_request(ended)
+        return ended
+
+    def _undo_request(self, build: Build) -> None:
+        """Leave a deployment as it was before somebody queued what is cancelled now."""
+        deployment = self._parts.storage.deployments.get(build.deployment_id)
+        if deployment.status is DeploymentStatus.BUILDING:  # a worker that was stopped had begun it
+            self._pipeline.settle_deployment(deployment.id, f"Build #{build.number} was cancelled.")
+        elif deployment.status is DeploymentStatus.STOPPED:
+            self._parts.storage.deployments.update(deployment.id, desired_state=DesiredState.STOPPED)
 
     def list_active(self, deployment_id: str) -> Sequence[Build]:
         """Return the builds of a deployment that haven't ended."""
@@ -106,7 +133,9 @@ class BuildQueue:
 
         One process at a time does this; the others find nothing to do.
         """
-        orphaned = [build for build in self._parts.storage.builds.list(statuses=ACTIVE) if _is_orphaned(build)]
+        active = self._parts.storage.builds.list(statuses=ACTIVE)
+        self._beats = {build.id: self._beats[build.id] for build in active if build.id in self._beats}
+        orphaned = [build for build in active if self._is_orphaned(build)]
         if not orphaned:
             return 0
         role = self._parts.leases.try_acquire("recovery")
@@ -117,63 +146,87 @@ class BuildQueue:
         finally:
             self._parts.leases.release(role)
 
+    def _is_orphaned(self, build: Build) -> bool:
+        """True when a build's worker is gone, or its heart hasn't beaten for a minute in which this process was awake.
+
+        Time is measured here, by a clock that stands still while the machine sleeps: neither sleep nor clocks of other
+        hosts that differ make a worker look dead.
+        """
+        if owner_is_gone(build.worker_id or ""):
+            return True
+        beat = (build.generation, build.heartbeat_at)
+        seen, since = self._beats.get(build.id, (None, 0.0))
+        if seen != beat:
+            self._beats[build.id] = (beat, time.monotonic())
+            return False
+        return time.monotonic() - since > _SILENCE
+
     def _recover(self, build: Build) -> bool:
         try:
             with self._parts.leases.hold(lock_name(build.deployment_id), timeout=5, what=f"build #{build.number}"):
                 build = self._parts.storage.builds.get(build.id)
-                if build.status not in ACTIVE or not _is_orphaned(build):
+                if build.status not in ACTIVE or not self._is_orphaned(build):
                     return False
                 self._parts.runner.end_build(build.id)
                 remove_tree(self._parts.home.workspaces / build.id)
-                return self._end_or_requeue(build)
-        except (Conflict, LeaseLost) as exc:
+                self._end_or_requeue(build)
+        except Conflict as exc:
             logger.info("Build %s is being looked after by another process: %s", build.id, exc.message)
             return False
-
-    def _end_or_requeue(self, build: Build) -> bool:
-        serving = self._find_serving(build)
-        if serving and not build.cancel_requested:
-            others = [item for item in self._path.list_alive(build.deployment_id) if item.id != serving.id]
-            self._path.retire(others)
-            self._pipeline.finish(build, serving)
-            return True
-        for process in self._parts.storage.processes.list(build.deployment_id, build_id=build.id):
-            if process.status.is_alive:
-                self._path.end(process)
-        if build.cancel_requested or build.generation >= _MOST_CLAIMS:
-            self._end(build)
-        else:
-            self._parts.storage.builds.transition(
-                build.id, BuildStatus.QUEUED, expected=ACTIVE, generation=build.generation
-            )
-        self._parts.record("recovered", "build", build.id, number=build.number, generation=build.generation)
+        except (MastraAdminError, OSError) as exc:
+            # One build that resists must not keep the others, nor supervision, from their turn.
+            logger.warning("Build %s could not be recovered, and will be tried again: %s", build.id, exc)
+            return False
         return True
 
-    def _end(self, build: Build) -> None:
-        to = BuildStatus.CANCELLED if build.cancel_requested else BuildStatus.FAILED
-        message = (
-            "Cancelled after its worker had died."
-            if build.cancel_requested
-            else f"Its worker died {build.generation} times while it was {build.status}."
-        )
-        self._parts.storage.builds.transition(
-            build.id, to, expected=ACTIVE, generation=build.generation, error_message=message
-        )
-        self._pipeline.settle_deployment(build.deployment_id, f"Build #{build.number}: {message}")
+    def _end_or_requeue(self, build: Build) -> None:
+        serving = self._find_serving(build)
+        if serving:
+            self._finish(build, serving)
+        else:
+            self._take_back(build)
+            if build.cancel_requested:
+                self._fail(build, BuildCancelled("Cancelled after its worker had died."))
+            elif build.generation >= MOST_CLAIMS:
+                message = f"Its worker died {build.generation} times while it was {build.status}."
+                self._fail(build, BuildError(message, hint="Look at the build's log and at free memory."))
+            else:
+                self._parts.storage.builds.transition(
+                    build.id, BuildStatus.QUEUED, expected=ACTIVE, generation=build.generation
+                )
+        self._parts.record("recovered", "build", build.id, number=build.number, generation=build.generation)
 
     def _find_serving(self, build: Build) -> Process | None:
-        """Return the build's server if the routes lead to it already and it runs."""
+        """Return the build's server if a route leads to it already and it runs."""
         targets = {
             (route.target_host, route.target_port) for route in self._parts.storage.routes.list(build.deployment_id)
         }
-        for process in self._parts.storage.processes.list(build.deployment_id, statuses=[ProcessStatus.RUNNING]):
+        for process in self._path.servers.list_running(build.deployment_id):
             if process.build_id == build.id and (process.host, process.port) in targets:
-                return process if self._parts.runner.is_running(identify(process)) else None
+                return process
         return None
 
+    def _finish(self, build: Build, serving: Process) -> None:
+        """Do what was left to do after the switch, which may have been cut in the middle."""
+        deployment = self._parts.storage.deployments.get(build.deployment_id)
+        self._path.routes.lead_to(self._parts.storage.projects.get(deployment.project_id), deployment, serving)
+        self._pipeline.record_live(build, serving)
+        alive = self._path.servers.list_alive(build.deployment_id)
+        self._path.retire(item for item in alive if item.id != serving.id)
+        self._pipeline.succeed(build)
 
-def _is_orphaned(build: Build) -> bool:
-    gone = owner_is_gone(build.worker_id or "")
-    if gone is None:
-        return build.heartbeat_at is None or utc_now() - build.heartbeat_at > _REMOTE_WORKER_SILENCE
-    return gone
+    def _take_back(self, build: Build) -> None:
+        """End what a build had started; if hosts were about to lead there, lead them back."""
+        deployment = self._parts.storage.deployments.get(build.deployment_id)
+        running = self._path.servers.list_running(build.deployment_id)
+        old = next((item for item in running if item.build_id != build.id), None)
+        if old is None:
+            self._path.routes.close(deployment.id)
+        elif not self._path.routes.leads_to(deployment.id, old):
+            self._path.routes.lead_to(self._parts.storage.projects.get(deployment.project_id), deployment, old)
+        for process in self._path.servers.list_alive(build.deployment_id):
+            if process.build_id == build.id:
+                self._path.servers.end(process)
+
+    def _fail(self, build: Build, error: BuildError) -> None:
+        self._pipeline.fail(build, error, dict(build.phases))

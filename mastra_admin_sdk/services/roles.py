@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from mastra_admin_sdk.errors import MastraAdminError
+from mastra_admin_sdk.errors import LeaseLost, MastraAdminError
 
 from .leases import HeldLease, LeaseKeeper
 
@@ -61,6 +61,8 @@ class RoleThread:
             if held:
                 self._step(held)
             self._failures = 0
+        except LeaseLost as exc:
+            logger.info("The %s ended its pass: %s", self._name, exc.message)
         except MastraAdminError as exc:
             self._failures = min(self._failures + 1, 6)
             logger.warning("The %s goes on after: %s", self._name, exc)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
-from mastra_admin_sdk.errors import Conflict, MastraAdminError, StaleState
+from mastra_admin_sdk.errors import BuildError, Conflict, LeaseLost, MastraAdminError, StaleState
 from mastra_admin_sdk.linelog import LineLog
 from mastra_admin_sdk.models import (
     Deployment,
@@ -23,42 +23,77 @@ from mastra_admin_sdk.models import (
     ProcessStatus,
     utc_now,
 )
+from mastra_admin_sdk.ports.runner import CancelCheck
+from mastra_admin_sdk.redaction import Redactor
 
 from .leases import HeldLease
-from .live import LaunchContext, PathToLive, identify, lock_name
+from .live import PathToLive, lock_name
 from .parts import Parts
+from .pipeline import Pipeline
 from .queue import BuildQueue
+from .secrets import open_env
 
 logger = logging.getLogger(__name__)
 
 ROLE = "supervisor"
 MAX_RESTARTS = 5
 _WINDOW = timedelta(minutes=10)
+_LONGEST_PAUSE = 60.0
 
 
 class Supervisor:
     """Keeps servers and routes as the records want them."""
 
-    def __init__(self, parts: Parts, path: PathToLive, queue: BuildQueue) -> None:
-        self._parts, self._path, self._queue = parts, path, queue
+    def __init__(self, parts: Parts, path: PathToLive, queue: BuildQueue, pipeline: Pipeline) -> None:
+        self._parts, self._path, self._queue, self._pipeline = parts, path, queue, pipeline
+        self._attempts: dict[str, int] = {}
         self._not_before: dict[str, float] = {}
 
-    def run_once(self, role: HeldLease) -> None:
-        """One pass over all deployments."""
+    def run_once(self, role: HeldLease, *, stopping: Callable[[], bool] = lambda: False) -> None:
+        """One pass over all deployments.
+
+        Raises:
+            LeaseLost: another process has the role by now, or this one is to stop.
+        """
+
+        def check() -> None:
+            role.check()
+            if stopping():
+                raise LeaseLost(f"The {ROLE} of this process is to stop.")
+
         self._queue.recover()
         for deployment in self._parts.storage.deployments.list():
-            role.check()
+            check()
+            self._look_after(deployment, check)
+        self._path.routes.sync()
+
+    def _look_after(self, deployment: Deployment, check: CancelCheck) -> None:
+        try:
             if self._needs_work(deployment):
-                self._mend(deployment)
-        self._path.sync_router()
+                self._mend(deployment, check)
+        except LeaseLost:
+            raise
+        except Conflict:
+            logger.debug("Deployment %s is being changed by somebody else", deployment.id)
+        except (MastraAdminError, OSError) as exc:
+            # One deployment that resists must not keep the others from their turn.
+            logger.warning("Deployment %s could not be mended: %s", deployment.slug, exc)
 
     def _needs_work(self, deployment: Deployment) -> bool:
         if self._queue.list_active(deployment.id):
             return False
-        alive = self._path.list_alive(deployment.id)
-        dead = [item for item in alive if not self._parts.runner.is_running(identify(item))]
-        wanted = 1 if self._is_wanted(deployment) else 0
-        return bool(dead) or len(alive) != wanted or any(item.status is not ProcessStatus.RUNNING for item in alive)
+        if not self._has_settled(deployment):
+            return True
+        alive = self._path.servers.list_alive(deployment.id)
+        if not self._is_wanted(deployment):
+            return bool(alive or self._parts.storage.routes.list(deployment.id))
+        return not (len(alive) == 1 and alive == self._list_serving(deployment) and self._is_led_to(alive[0]))
+
+    def _has_settled(self, deployment: Deployment) -> bool:
+        """False when whoever changed it died before the last word was written."""
+        if deployment.desired_state is DesiredState.STOPPED:
+            return deployment.status is DeploymentStatus.STOPPED
+        return deployment.status is not DeploymentStatus.BUILDING
 
     def _is_wanted(self, deployment: Deployment) -> bool:
         return (
@@ -67,32 +102,58 @@ class Supervisor:
             and deployment.status is not DeploymentStatus.FAILED
         )
 
-    def _mend(self, deployment: Deployment) -> None:
-        try:
-            with self._parts.leases.hold(lock_name(deployment.id), timeout=0.5, what=deployment.slug):
-                deployment = self._parts.storage.deployments.get(deployment.id)
-                if not self._queue.list_active(deployment.id):
-                    self._mend_locked(deployment)
-        except Conflict:
-            logger.debug("Deployment %s is being changed by somebody else", deployment.id)
-        except MastraAdminError as exc:
-            logger.warning("Deployment %s could not be mended: %s", deployment.slug, exc)
+    def _is_led_to(self, process: Process) -> bool:
+        return self._path.routes.leads_to(process.deployment_id, process)
 
-    def _mend_locked(self, deployment: Deployment) -> None:
+    def _mend(self, deployment: Deployment, check: CancelCheck) -> None:
+        with self._parts.leases.hold(lock_name(deployment.id), timeout=0.5, what=deployment.slug) as lock:
+
+            def check_both() -> None:
+                lock.check()
+                check()
+
+            deployment = self._parts.storage.deployments.get(deployment.id)
+            if not self._queue.list_active(deployment.id):
+                self._mend_locked(deployment, check_both)
+
+    def _mend_locked(self, deployment: Deployment, check: CancelCheck) -> None:
         self._record_ends(deployment)
+        if deployment.status is DeploymentStatus.BUILDING:
+            deployment = self._settle(deployment)
+        if self._is_wanted(deployment):
+            self._serve(deployment, check)
+            return
+        self._path.routes.close(deployment.id)
+        self._path.retire(self._path.servers.list_alive(deployment.id))
+        if not self._has_settled(deployment):
+            self._settle(deployment)
+
+    def _serve(self, deployment: Deployment, check: CancelCheck) -> None:
+        """See that one server of the current build runs, that the hosts lead to it, and that no other is left."""
         serving = self._list_serving(deployment)
-        unwanted = [item for item in self._path.list_alive(deployment.id) if item not in serving]
-        if not self._is_wanted(deployment):
-            self._path.close_routes(deployment.id)
-            unwanted += serving
-        self._path.retire(unwanted)
-        if self._is_wanted(deployment) and not serving:
-            self._bring_back(deployment)
+        if serving and not self._is_led_to(serving[0]):
+            project = self._parts.storage.projects.get(deployment.project_id)
+            self._path.routes.lead_to(project, deployment, serving[0])
+        kept = {item.id for item in serving}
+        self._path.retire(item for item in self._path.servers.list_alive(deployment.id) if item.id not in kept)
+        if not serving:
+            self._bring_back(deployment, check)
+
+    def _settle(self, deployment: Deployment) -> Deployment:
+        self._pipeline.settle_deployment(deployment.id, "Its last change was interrupted.")
+        return self._parts.storage.deployments.get(deployment.id)
+
+    def _list_serving(self, deployment: Deployment) -> list[Process]:
+        """The newest running server of the current build; one is enough."""
+        running = self._path.servers.list_running(deployment.id)
+        return [item for item in running if item.build_id == deployment.current_build_id][:1]
+
+    # --- ends ---------------------------------------------------------------------------------------------------------
 
     def _record_ends(self, deployment: Deployment) -> None:
-        for process in self._path.list_alive(deployment.id):
-            if not self._parts.runner.is_running(identify(process)):
-                self._path.end(process)
+        for process in self._path.servers.list_alive(deployment.id):
+            if not self._path.servers.is_running(process):
+                self._path.servers.end(process)
                 self._note_end(deployment, self._parts.storage.processes.get(process.id))
 
     def _note_end(self, deployment: Deployment, process: Process) -> None:
@@ -107,38 +168,44 @@ class Supervisor:
                     status_reason=reason,
                 )
 
-    def _list_serving(self, deployment: Deployment) -> list[Process]:
-        """The newest running server of the current build; one is enough."""
-        running = [
-            item
-            for item in self._path.list_alive(deployment.id)
-            if item.status is ProcessStatus.RUNNING and item.build_id == deployment.current_build_id
-        ]
-        return running[:1]
+    # --- bringing back ------------------------------------------------------------------------------------------------
 
-    def _bring_back(self, deployment: Deployment) -> None:
+    def _bring_back(self, deployment: Deployment, check: CancelCheck) -> None:
         recent = self._list_recent_ends(deployment)
         if len(recent) > MAX_RESTARTS:
-            self._give_up(deployment, recent)
+            minutes = _WINDOW.seconds // 60
+            ended = f"The server ended {len(recent)} times within {minutes} minutes: {recent[0].exit_reason}"
+            self._give_up(deployment, ended)
         elif time.monotonic() >= self._not_before.get(deployment.id, 0.0):
-            self._not_before[deployment.id] = time.monotonic() + 2.0 ** len(recent)
-            self._restart(deployment, restarts=len(recent))
+            self._try(deployment, check, restarts=len(recent))
 
-    def _restart(self, deployment: Deployment, *, restarts: int) -> None:
+    def _try(self, deployment: Deployment, check: CancelCheck, *, restarts: int) -> None:
+        # What fails without a server that ended (no port, no router) is tried again too, ever more slowly.
+        attempts = self._attempts[deployment.id] = self._attempts.get(deployment.id, 0) + 1
+        self._not_before[deployment.id] = time.monotonic() + min(_LONGEST_PAUSE, 2.0 ** max(restarts, attempts - 1))
+        try:
+            self._restart(deployment, check, restarts=restarts)
+        except BuildError as exc:
+            self._give_up(deployment, f"The server can't be started again: {exc.message}")
+        else:
+            self._attempts.pop(deployment.id)
+
+    def _restart(self, deployment: Deployment, check: CancelCheck, *, restarts: int) -> None:
         """Start the current artifact again, with the environment that its build ran with."""
         build = self._parts.storage.builds.get(deployment.current_build_id or "")
-        kept = self._parts.storage.builds.get(build.artifact_build_id or build.id)
-        project = self._parts.storage.projects.get(deployment.project_id)
-        with LineLog(Path(build.log_path or self._parts.home.build_logs / f"{build.id}.log")) as log:
+        path = Path(build.log_path or self._parts.home.build_logs / f"{build.id}.log")
+        redactor = Redactor(open_env(self._parts.secrets, build.env_snapshot)[2])
+
+        def record(process: Process) -> None:
+            self._parts.storage.processes.update(process.id, restarts=restarts)
+            self._parts.storage.deployments.transition(
+                deployment.id, DeploymentStatus.RUNNING, expected=tuple(DeploymentStatus), status_reason=None
+            )
+            self._parts.record("restarted", "deployment", deployment.id, process=process.id, restarts=restarts)
+
+        with LineLog(path, redactor) as log:
             log.write(f"Starting the server again ({restarts} ends before)", stream="info")
-            artifact = self._parts.runner.load_artifact(kept.artifact)
-            context = LaunchContext(project, deployment, build, artifact, log, _never_cancelled, lambda _: None)
-            process = self._path.go_live(context)
-        self._parts.storage.processes.update(process.id, restarts=restarts)
-        self._parts.storage.deployments.transition(
-            deployment.id, DeploymentStatus.RUNNING, expected=tuple(DeploymentStatus), status_reason=None
-        )
-        self._parts.record("restarted", "deployment", deployment.id, process=process.id, restarts=restarts)
+            self._path.revive(deployment, log, check, record)
 
     def _list_recent_ends(self, deployment: Deployment) -> Sequence[Process]:
         """Ends that nobody asked for, of the current build, within the window."""
@@ -150,18 +217,10 @@ class Supervisor:
         asked = {event.details.get("process") for event in events if event.action == "server_stopped"}
         return [item for item in ended if item.exited_at and item.exited_at > since and item.id not in asked]
 
-    def _give_up(self, deployment: Deployment, recent: Sequence[Process]) -> None:
-        reason = f"The server ended {len(recent)} times within {_WINDOW.seconds // 60} minutes: {recent[0].exit_reason}"
-        with suppress(StaleState):
-            self._path.close_routes(deployment.id)
-            self._parts.storage.deployments.transition(
-                deployment.id,
-                DeploymentStatus.FAILED,
-                expected=tuple(DeploymentStatus),
-                status_reason=reason,
-            )
-            self._parts.record("gave_up", "deployment", deployment.id, reason=reason)
-
-
-def _never_cancelled() -> None:
-    """A restart by the supervisor has nobody who could cancel it; stopping the deployment waits for its lock."""
+    def _give_up(self, deployment: Deployment, reason: str) -> None:
+        self._path.routes.close(deployment.id)
+        self._parts.storage.deployments.transition(
+            deployment.id, DeploymentStatus.FAILED, expected=tuple(DeploymentStatus), status_reason=reason
+        )
+        self._attempts.pop(deployment.id, None)
+        self._parts.record("gave_up", "deployment", deployment.id, reason=reason)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from mastra_admin_sdk import errors
-from mastra_admin_sdk.errors import BuildError, MastraAdminError
 from mastra_admin_sdk.models import Build, BuildStatus
 
+from .failures import make_error as make_error  # the command line finds it here too
 from .parts import Parts
 from .worker import BuildWorker
 
@@ -34,7 +33,7 @@ class BuildWaiter:
         """
         worker = self._make_worker()
         worker.start()
-        self._workers.append(worker)
+        self._workers = [*(other for other in self._workers if other.is_running), worker]
         try:
             build = self._wait(build_id, timeout, on_progress or _ignore)
         finally:
@@ -64,32 +63,5 @@ class BuildWaiter:
             time.sleep(_POLL)
 
 
-def make_error(build: Build) -> MastraAdminError:
-    """Return the error that a build ended with, as its own class again."""
-    stored = dict(build.error)
-    kind = _KINDS.get(str(stored.get("code")), BuildError)
-    message = build.error_message or f"Build #{build.number} was {build.status}."
-    error = kind.__new__(kind)
-    MastraAdminError.__init__(
-        error,
-        f"Build #{build.number} {build.status}: {message}",
-        hint=str(stored.get("hint") or ""),
-        evidence={**dict(stored.get("details") or {}), "build_log": build.log_path},
-    )
-    return error
-
-
 def _ignore(_: Build) -> None:
     """Nobody wants to hear of the progress."""
-
-
-def _list_kinds() -> dict[str, type[MastraAdminError]]:
-    found: dict[str, type[MastraAdminError]] = {}
-    for kind in vars(errors).values():
-        if isinstance(kind, type) and issubclass(kind, MastraAdminError):
-            sample = kind.__new__(kind)
-            found[MastraAdminError.code.__get__(sample)] = kind
-    return found
-
-
-_KINDS = _list_kinds()

@@ -6,13 +6,13 @@ import logging
 import threading
 import time
 
-from mastra_admin_sdk.errors import BuildCancelled, LeaseLost, MastraAdminError, StaleState
+from mastra_admin_sdk.errors import BuildCancelled, Conflict, LeaseLost, MastraAdminError, NotFound
 from mastra_admin_sdk.host import make_owner_id
 from mastra_admin_sdk.models import Build, BuildStatus
 
 from .parts import Parts
 from .pipeline import ACTIVE, Pipeline
-from .queue import BuildQueue
+from .queue import MOST_CLAIMS, BuildQueue
 
 logger = logging.getLogger(__name__)
 
@@ -88,21 +88,24 @@ class BuildWorker:
         pulse = Pulse(self._parts, build, self._stop)
         try:
             self._pipeline.run(build, pulse.check)
-        except (LeaseLost, StaleState) as exc:
-            if self._stop.is_set():
-                self._give_back(build)
-            else:
-                logger.warning("Build %s is no longer this worker's: %s", build.id, exc.message)
+        except Conflict as exc:
+            logger.warning("Build %s is given up by this worker: %s", build.id, exc.message)
+            self._give_back(build)
+        except Exception:
+            # Whatever it was, a claimed build that nobody works on would block its deployment and the queue.
+            logger.exception("Build %s is given up after an unexpected error", build.id)
+            self._give_back(build, failed=True)
         finally:
             pulse.close()
 
-    def _give_back(self, build: Build) -> None:
+    def _give_back(self, build: Build, *, failed: bool = False) -> None:
+        """Return a build to the queue, if it is still this worker's; one that failed again and again ends."""
+        to = BuildStatus.FAILED if failed and build.generation >= MOST_CLAIMS else BuildStatus.QUEUED
+        changes = {"error_message": "It failed in MastraAdmin itself; see its log."} if to.is_final else {}
         try:
-            self._parts.storage.builds.transition(
-                build.id, BuildStatus.QUEUED, expected=ACTIVE, generation=build.generation
-            )
-        except (LeaseLost, StaleState):
-            logger.info("Build %s had ended before it could be given back", build.id)
+            self._parts.storage.builds.transition(build.id, to, expected=ACTIVE, generation=build.generation, **changes)
+        except (Conflict, NotFound):
+            logger.info("Build %s had ended or was somebody else's before it could be given back", build.id)
 
 
 class Pulse:
@@ -113,6 +116,8 @@ class Pulse:
         self._done = threading.Event()
         self._cancelled = threading.Event()
         self._lost = threading.Event()
+        if build.cancel_requested:
+            self._cancelled.set()
         self._thread = threading.Thread(target=self._beat, name="mastra-admin-pulse", daemon=True)
         self._thread.start()
 
@@ -132,7 +137,7 @@ class Pulse:
         while not self._done.wait(_HEARTBEAT):
             try:
                 build = self._parts.storage.builds.heartbeat(self._build.id, generation=self._build.generation)
-            except (LeaseLost, StaleState):
+            except (LeaseLost, NotFound):  # taken over, or deleted
                 self._lost.set()
                 return
             except MastraAdminError as exc:

@@ -1,0 +1,124 @@
+"""Which server each host leads to: the recorded routes and the router, changed together.
+
+The records say what should be; the router is made to agree with them. Whoever changes both holds one short lock, so
+that nobody makes the router agree with records that were read before a switch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mastra_admin_sdk.errors import RequestFailed, RouterError
+from mastra_admin_sdk.models import Deployment, DeploymentType, Process, Project, Route
+
+from .addresses import make_hosts
+from .parts import Parts
+from .requests import request
+
+_LOCK = "routes"
+_LOCK_TIMEOUT = 60.0
+
+
+class Switchboard:
+    """Leads hosts to servers, takes them away, and keeps the router in step."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def list_hosts(self, project: Project, deployment: Deployment) -> list[str]:
+        """Return the hosts that a deployment answers on, its main one first."""
+        team = self._parts.storage.teams.get(project.team_id)
+        return make_hosts(
+            team.slug,
+            project.slug,
+            deployment.slug,
+            base_domain=self._parts.router.base_domain,
+            is_default_production=deployment.type is DeploymentType.PRODUCTION
+            and deployment.branch == project.default_branch,
+        )
+
+    def lead_to(self, project: Project, deployment: Deployment, process: Process) -> list[str]:
+        """Lead all hosts of a deployment to one server, drop hosts it no longer has, and return them."""
+        hosts = self.list_hosts(project, deployment)
+        with self._changing():
+            # Records first: when the router fails in the middle, the next `sync` knows what it should be.
+            routes = [Route(host, process.host, process.port, deployment.id) for host in hosts]
+            recorded = [self._parts.storage.routes.put(route) for route in routes]
+            self._parts.router.start()
+            for route in recorded:
+                self._parts.router.register(route)
+            for route in self._parts.storage.routes.list(deployment.id):
+                if route.host not in hosts:
+                    self._remove(route)
+        return hosts
+
+    def leads_to(self, deployment_id: str, process: Process) -> bool:
+        """True when the deployment has routes on record and all of them lead to that server."""
+        routes = self._parts.storage.routes.list(deployment_id)
+        target = (process.host, process.port)
+        return bool(routes) and all((route.target_host, route.target_port) == target for route in routes)
+
+    def close(self, deployment_id: str) -> None:
+        """Take a deployment's routes out of the router and the records."""
+        if not self._parts.storage.routes.list(deployment_id):
+            return
+        with self._changing():
+            for route in self._parts.storage.routes.list(deployment_id):
+                self._remove(route)
+
+    def sync(self) -> int:
+        """Make the router agree with the recorded routes; return how many differences were mended."""
+        if self._agrees():
+            return 0
+        with self._changing():
+            routes = self._parts.storage.routes.list()
+            if routes:
+                self._parts.router.start()
+            return self._parts.router.reconcile(routes)
+
+    def check_answer(self, host: str, process: Process) -> None:
+        """See that a host leads to a server, and that it answers there.
+
+        Raises:
+            RouterError: it leads elsewhere, nobody answers, or only with a server's error.
+        """
+        found = self._parts.router.get_route(host)
+        if found is None or (found.target_host, found.target_port) != (process.host, process.port):
+            raise RouterError(
+                f"The route of {host} leads to {found.target_port if found else 'nothing'}, not to {process.port}.",
+                hint="Look at logs/caddy.log in the home, then deploy again.",
+            )
+        try:
+            request(self._parts.router.endpoint, host, "GET", "/health", timeout=10)
+        except RequestFailed as exc:
+            # 401, 403 or 404 are answers of the app too: it may guard or move its health check.
+            if int(exc.evidence.get("status") or 599) >= 500:
+                raise RouterError(
+                    f"{host} didn't answer right after the switch to port {process.port}: {exc.message}",
+                    hint="Look at the server's log, then deploy again.",
+                    evidence=exc.evidence,
+                ) from exc
+
+    def _agrees(self) -> bool:
+        wanted = {_facts_of(route) for route in self._parts.storage.routes.list()}
+        if not self._parts.router.is_running():
+            return not wanted
+        try:
+            return {_facts_of(route) for route in self._parts.router.list_routes()} == wanted
+        except RouterError:  # it hangs: starting it mends that
+            return False
+
+    def _remove(self, route: Route) -> None:
+        if self._parts.router.is_running():
+            self._parts.router.unregister(route.host)
+        self._parts.storage.routes.delete(route.host)
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        with self._parts.leases.hold(_LOCK, timeout=_LOCK_TIMEOUT, what="the routes"):
+            yield
+
+
+def _facts_of(route: Route) -> tuple[str, str, int, str]:
+    return route.host, route.target_host, route.target_port, route.deployment_id
