@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, Response, jsonify, make_response, render_template, request
+from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from mastra_admin_sdk import errors
@@ -82,8 +82,6 @@ def _answer_http(error: HTTPException) -> Response:
 
 
 def _answer_unknown(error: Exception) -> Response:
-    from flask import current_app
-
     current_app.logger.exception("%s %s failed", request.method, request.path, exc_info=error)
     problem = {
         "code": "internal_error",
