@@ -43,6 +43,7 @@ def careless(own_exporter_artifact: Artifact, tmp_path_factory: pytest.TempPathF
     """The app with an exporter of its own, after an agent run, still running."""
     with run_traced(own_exporter_artifact, tmp_path_factory.mktemp("a careless app")) as app:
         app.generate("careless", "Log me in")
+        wait_until(lambda: count_runs(app, "ended") == 1)
         yield app
 
 
@@ -130,15 +131,11 @@ def test_no_value_of_a_secret_field_is_in_the_files(careless: TracedApp) -> None
 
 
 def test_sampling_of_the_app_is_respected(careless: TracedApp) -> None:
-    def count_runs(status: str) -> int:
-        lines = [line for line in careless.read_lines("spans") if line.get("event") == status]
-        return len([line for line in lines if line["data"]["type"] == "agent_run"])
-
-    before = count_runs("started")
+    before = count_runs(careless, "started")
     careless.generate("careless", "Log me in unseen", requestContext={"unsampled": True})
     careless.generate("careless", "Log me in again")  # its lines come after those of the one before
-    wait_until(lambda: count_runs("ended") == before + 1)
-    assert count_runs("started") == before + 1
+    wait_until(lambda: count_runs(careless, "ended") == before + 1)
+    assert count_runs(careless, "started") == before + 1
 
 
 def test_children_of_the_app_see_nothing_of_the_preload(careless: TracedApp) -> None:
@@ -158,12 +155,18 @@ def test_the_server_listens_where_it_is_told(careless: TracedApp) -> None:
 def test_files_outlive_a_kill(own_exporter_artifact: Artifact, tmp_path: Path) -> None:
     with run_traced(own_exporter_artifact, tmp_path) as app:
         app.generate("careless", "Log me in")
-        app.request("GET", "/health")
+        wait_until(lambda: count_runs(app, "ended") == 1)
         app.process.kill()
         app.process.wait(timeout=30)
         ended = [line["data"]["type"] for line in app.read_lines("spans") if line.get("event") == "ended"]
         assert "tool_call" in ended
         assert all(path.name.endswith(".jsonl.open") for path in (tmp_path / "spans").iterdir())
+
+
+def count_runs(app: TracedApp, event: str) -> int:
+    """How many agent runs started or ended, by the files."""
+    lines = [line for line in app.read_lines("spans") if line.get("event") == event]
+    return len([line for line in lines if line["data"]["type"] == "agent_run"])
 
 
 def find_log(logs: list[dict[str, Any]], message: str, **data: str) -> dict[str, Any]:
