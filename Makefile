@@ -37,7 +37,7 @@ demo: install ## Deploy, call, trace and stop the example in a home of its own
 	@$(BIN)/mastra-admin demo
 
 test: lint types imports ## Run all checks and the whole test suite
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
 test-fast: install ## Run the fast tests only (under a minute)
 	$(BIN)/pytest -n $(WORKERS) -q -m "not slow and not mastra"

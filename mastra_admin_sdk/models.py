@@ -247,11 +247,15 @@ class Deployment:
     updated_at: datetime = field(default_factory=utc_now)
 
 
+PHASES = ("copy", "install", "build", "start", "health", "route", "drain")
+"""What a build goes through, in order; with the strategy ``recreate`` it drains before it starts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Build:
     """One attempt to put an artifact live, numbered 1, 2, 3 … in its deployment.
 
-    ``phases`` maps a phase (``copy``, ``install``, ``build``, ``start``, ``health``, ``route``, ``drain``) to seconds.
+    ``phases`` maps each of `PHASES` that was entered to seconds, in that order.
     ``artifact_build_id`` names the build whose artifact it runs: its own after a deploy, another's after a rollback.
     ``env_snapshot`` is the encrypted environment it ran with, which a rollback starts again.
     ``worker_id``, ``generation`` and ``heartbeat_at`` belong to the claim (see ports.storage).
@@ -284,10 +288,18 @@ class Build:
     id: str = field(default_factory=new_id)
     created_at: datetime = field(default_factory=utc_now)
 
+    def __post_init__(self) -> None:
+        # A database may keep the keys of a JSON object in an order of its own.
+        object.__setattr__(self, "phases", dict(sorted(self.phases.items(), key=_place_phase)))
+
     @property
     def is_final(self) -> bool:
         """True when the build has ended, whichever way."""
         return self.status.is_final
+
+
+def _place_phase(phase: tuple[str, float]) -> int:
+    return PHASES.index(phase[0]) if phase[0] in PHASES else len(PHASES)
 
 
 @dataclass(frozen=True, slots=True)

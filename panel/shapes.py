@@ -10,7 +10,6 @@ from typing import Any
 
 from mastra_admin_sdk.models import Build, Deployment, Process, Project, Team
 
-PHASES = ("copy", "install", "build", "start", "health", "route", "drain")
 """In the order they run. A database may give the keys of a JSON object back in another."""
 
 
@@ -71,7 +70,7 @@ def shape_build(build: Build) -> dict[str, Any]:
         "status": build.status,
         "is_final": build.is_final,
         "cancel_requested": build.cancel_requested,
-        "phases": _order_phases(build),
+        "phases": dict(build.phases),
         "seconds": _count_seconds(build),
         "error": _shape_error(build),
         "notes": list(build.notes),
@@ -95,11 +94,6 @@ def shape_process(process: Process) -> dict[str, Any]:
         "restarts": process.restarts,
         "started_at": _iso(process.started_at),
     }
-
-
-def _order_phases(build: Build) -> dict[str, float]:
-    known = [name for name in PHASES if name in build.phases]
-    return {name: build.phases[name] for name in [*known, *(name for name in build.phases if name not in PHASES)]}
 
 
 def _count_seconds(build: Build) -> float | None:
