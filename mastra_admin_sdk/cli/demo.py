@@ -36,8 +36,10 @@ def demo(session: Session) -> None:
         session.output.line(f"Home {home}")
         result, failure = _demonstrate(session)
     _show(session.output, result, failure)
-    if failure or not result["ok"]:
-        raise click.exceptions.Exit(failure.exit_code if failure else ExitCode.FAILED)
+    if not result["ok"]:
+        # What wasn't found is a part that wasn't observed, and nothing that was asked for.
+        code = failure.exit_code if failure else ExitCode.FAILED
+        raise click.exceptions.Exit(ExitCode.FAILED if code == ExitCode.NOT_FOUND else code)
 
 
 def _demonstrate(session: Session) -> tuple[dict[str, Any], Failure | None]:

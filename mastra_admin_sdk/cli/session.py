@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mastra_admin_sdk.settings import Settings, load_settings
@@ -34,7 +34,6 @@ class Session:
     home: str | None = None
     database_url: str | None = None
     json_mode: bool = False
-    arguments: dict[str, Any] = field(default_factory=dict)
 
     @property
     def output(self) -> Output:
@@ -61,7 +60,7 @@ class Session:
         return " ".join([find_program(sys.argv[0]), *map(shlex.quote, options), command])
 
     def _list_arguments(self) -> dict[str, Any]:
-        given = {"home": self.home, "database_url": self.database_url, **self.arguments}
+        given = {"home": self.home, "database_url": self.database_url}
         return {name: value for name, value in given.items() if value is not None}
 
 
