@@ -10,8 +10,6 @@ from typing import Any
 
 from mastra_admin_sdk.models import Build, Deployment, Process, Project, Team
 
-"""In the order they run. A database may give the keys of a JSON object back in another."""
-
 
 def shape_team(team: Team) -> dict[str, Any]:
     """Return a team as JSON."""
