@@ -6,6 +6,7 @@ pytest_plugins = [
     "fixtures.cli",
     "fixtures.cli_process",
     "fixtures.homes",
+    "fixtures.house",
     "fixtures.mastra",
     "fixtures.postgres",
     "fixtures.storage",

@@ -50,10 +50,10 @@ class PathToLive:
         """
         old = self.servers.list_alive(context.deployment.id)
         if context.deployment.strategy is Strategy.RECREATE and old:
-            context.on_phase("drain")
-            self.retire(old, context.log)
             old = []
-        process = self.servers.start_healthy(context)
+            process = self._replace_first(context)
+        else:
+            process = self.servers.start_healthy(context)
         self._switch(context, process, old)
         if old:
             self._retire_replaced(context, old)
@@ -83,6 +83,16 @@ class PathToLive:
             self._parts.record("server_stopped", "deployment", process.deployment_id, process=process.id)
             if log:
                 log.write(f"Stopped the server on port {process.port}", stream="info")
+
+    def _replace_first(self, context: LaunchContext) -> Process:
+        """Stop what serves, then start the new server; if it doesn't come up, no host leads to what is gone."""
+        context.on_phase("drain")
+        self.retire(self.servers.list_alive(context.deployment.id), context.log)
+        try:
+            return self.servers.start_healthy(context)
+        except BaseException:
+            self._put_back(context, [])
+            raise
 
     # --- switch -------------------------------------------------------------------------------------------------------
 
