@@ -1,7 +1,8 @@
 """Roles and locks that span processes: leases that are renewed while they are held.
 
 A holder on this host counts as dead when its process is gone, whatever the clock says: a laptop that slept must not
-lose its roles, and a killed process must not block anybody until a time-out.
+lose its roles, and a killed process must not block anybody until a time-out. One whose process lives but has not
+renewed for as long as others watched, awake, has lost it too: its thread died, or it could not give it back.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class LeaseKeeper:
     def __init__(self, repository: LeaseRepository) -> None:
         self._repository = repository
         self._held: set[HeldLease] = set()
+        self._unreleased: list[Lease] = []
+        self._watched: dict[str, tuple[Lease, float]] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -50,23 +53,27 @@ class LeaseKeeper:
         """Take a role, or return ``None`` when somebody who lives has it."""
         found = self._repository.get(name)
         gone = owner_is_gone(found.owner) if found else None
-        if found and gone is False:
+        if found and gone is False and not self._is_abandoned(found):
             return None
-        replace = found.generation if found and gone else None
+        replace = found.generation if found and gone is not None else None
         lease = self._repository.acquire(name, make_owner_id(), TTL, replace_generation=replace)
         if lease is None:
             return None
         held = HeldLease(lease)
         with self._lock:
+            self._watched.pop(name, None)
             self._held.add(held)
             self._ensure_thread()
         return held
 
     def release(self, held: HeldLease) -> None:
-        """Give a role back. Can be repeated."""
+        """Give a role back. Can be repeated. While the database is away it is tried again in the background."""
         with self._lock:
             self._held.discard(held)
-        self._repository.release(held.current)
+        if not self._try_release(held.current):
+            with self._lock:
+                self._unreleased.append(held.current)
+                self._ensure_thread()
 
     @contextlib.contextmanager
     def hold(self, name: str, *, timeout: float, what: str) -> Iterator[HeldLease]:
@@ -98,9 +105,11 @@ class LeaseKeeper:
         self._stop.set()
         if self._thread:
             self._thread.join(timeout=10)
-        for held in list(self._held):
-            with contextlib.suppress(MastraAdminError):  # the database may be closed already; leases then run out
-                self.release(held)
+        with self._lock:
+            held_still, self._held = self._held, set()
+        for held in held_still:
+            held.lost.set()
+            self._try_release(held.current)
 
     def _wait_for(self, name: str, timeout: float, what: str) -> HeldLease:
         deadline = time.monotonic() + timeout
@@ -115,6 +124,23 @@ class LeaseKeeper:
             self._stop.wait(0.1)
         return held
 
+    def _is_abandoned(self, found: Lease) -> bool:
+        """True when this process has seen it unrenewed for `TTL`, by a clock that stands still while it sleeps."""
+        with self._lock:
+            seen, since = self._watched.get(found.name, (None, 0.0))
+            if seen != found:
+                self._watched[found.name] = (found, time.monotonic())
+                return False
+        return time.monotonic() - since > TTL
+
+    def _try_release(self, lease: Lease) -> bool:
+        try:
+            self._repository.release(lease)
+        except MastraAdminError as exc:
+            logger.warning("The lease %s could not be given back yet: %s", lease.name, exc.message)
+            return False
+        return True
+
     def _ensure_thread(self) -> None:
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._renew_all, name="mastra-admin-leases", daemon=True)
@@ -123,9 +149,12 @@ class LeaseKeeper:
     def _renew_all(self) -> None:
         while not self._stop.wait(TTL / 6):
             with self._lock:
-                held_now = list(self._held)
+                held_now, unreleased = list(self._held), list(self._unreleased)
             for held in held_now:
                 self._renew(held)
+            for lease in filter(self._try_release, unreleased):
+                with self._lock:
+                    self._unreleased.remove(lease)
 
     def _renew(self, held: HeldLease) -> None:
         try:

@@ -52,7 +52,7 @@ class RoleThread:
             held = self._pass(held)
             self._stop.wait(min(_LONGEST_BACKOFF, self._interval * 2**self._failures))
         if held:
-            self._give_back(held)
+            self._leases.release(held)
 
     def _pass(self, held: HeldLease | None) -> HeldLease | None:
         """One pass: take the role if it is free, do its work; an error is logged and slows the next passes down."""
@@ -71,9 +71,3 @@ class RoleThread:
             self._failures = min(self._failures + 1, 6)
             logger.exception("The %s goes on after an unexpected error", self._name)
         return held
-
-    def _give_back(self, held: HeldLease) -> None:
-        try:
-            self._leases.release(held)
-        except MastraAdminError as exc:
-            logger.warning("The role %s could not be given back and will run out: %s", self._name, exc.message)
