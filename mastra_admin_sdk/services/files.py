@@ -7,6 +7,7 @@ that was replaced: that one is read from its start, and lines that were stored b
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +35,10 @@ class TelemetryFile:
 
 def list_files(root: Path) -> list[TelemetryFile]:
     """Return all telemetry files below a folder, oldest first: ``**/{spans,logs}/*.jsonl`` and ``*.jsonl.open``."""
-    found = [file for folder, _, names in os.walk(root) for file in _list_folder(root, Path(folder), names)]
-    return sorted(found, key=lambda file: (file.path.name, file.key))
+    found = (file for folder, _, names in os.walk(root) for file in _list_folder(root, Path(folder), names))
+    # A listing that was read while a file was renamed can hold both of its names.
+    by_key = {file.key: file for file in found}
+    return sorted(by_key.values(), key=lambda file: (file.path.name, file.key))
 
 
 def start_position(file: TelemetryFile, offsets: Mapping[str, Offset]) -> int:
@@ -49,11 +52,10 @@ def start_position(file: TelemetryFile, offsets: Mapping[str, Offset]) -> int:
 def read_chunks(file: TelemetryFile, position: int, *, size: int = CHUNK_BYTES) -> Iterator[tuple[Chunk, int]]:
     """Yield chunks of complete lines and the position after each; a line longer than ``size`` is a chunk of its own.
 
-    A file that has gone meanwhile has no chunks.
+    A file that has gone meanwhile has no chunks; one that was closed meanwhile is read under its new name.
     """
-    try:
-        handle = file.path.open("rb")
-    except FileNotFoundError:
+    handle = _open(file.path)
+    if handle is None:
         return
     with handle:
         handle.seek(position)
@@ -62,20 +64,55 @@ def read_chunks(file: TelemetryFile, position: int, *, size: int = CHUNK_BYTES) 
             position += len(body)
 
 
+def read_tail(file: TelemetryFile, position: int) -> Iterator[tuple[Chunk, int]]:
+    """Yield what a writer that writes no more left without a line end, as a line; nothing when there is no such rest.
+
+    It is whole JSON or torn: the store tells, and keeps a record of what it can't read.
+    """
+    handle = _open(file.path)
+    if handle is None:
+        return
+    with handle:
+        handle.seek(position)
+        if body := handle.read():
+            yield Chunk(file.stream, body + b"\n", file.key, position), position + len(body)
+
+
 def _list_folder(root: Path, folder: Path, names: list[str]) -> Iterator[TelemetryFile]:
     if folder.name not in {Stream.SPANS, Stream.LOGS}:
         return
     for name in names:
-        closed = name.endswith(".jsonl")
-        if not closed and not name.endswith(f".jsonl{_OPEN}"):
+        if not name.endswith((".jsonl", f".jsonl{_OPEN}")):
             continue
-        path = folder / name
-        try:
-            stat = path.stat()
-        except FileNotFoundError:  # renamed between the listing and now: the next look finds its new name
+        path, found = _find(folder / name)
+        if found is None or not stat.S_ISREG(found.st_mode):
             continue
         key = str(path.relative_to(root)).removesuffix(_OPEN)
-        yield TelemetryFile(path, key, Stream(folder.name), stat.st_size, stat.st_ino, stat.st_mtime, closed)
+        closed = path.suffix != _OPEN
+        yield TelemetryFile(path, key, Stream(folder.name), found.st_size, found.st_ino, found.st_mtime, closed)
+
+
+def _find(path: Path) -> tuple[Path, os.stat_result | None]:
+    """Look at a file, under its new name if its writer closed it in this moment; ``None`` if it is gone."""
+    for candidate in _list_names(path):
+        try:
+            return candidate, candidate.stat()
+        except FileNotFoundError:
+            continue
+    return path, None
+
+
+def _open(path: Path) -> BinaryIO | None:
+    for candidate in _list_names(path):
+        try:
+            return candidate.open("rb")
+        except FileNotFoundError:
+            continue
+    return None
+
+
+def _list_names(path: Path) -> tuple[Path, ...]:
+    return (path, path.with_suffix("")) if path.suffix == _OPEN else (path,)
 
 
 def _read_lines(handle: BinaryIO, size: int) -> bytes:

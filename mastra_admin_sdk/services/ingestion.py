@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from mastra_admin_sdk.errors import NotFound
 from mastra_admin_sdk.models import Offset, utc_now
 from mastra_admin_sdk.ports.observability import Chunk
 
-from .files import TelemetryFile, list_files, read_chunks, start_position
+from .files import TelemetryFile, list_files, read_chunks, read_tail, start_position
 from .leases import HeldLease
 from .parts import Parts
 
@@ -44,6 +44,7 @@ class Ingester:
         self._parts = parts
         self._root = parts.home.telemetry
         self._ready = False
+        self._unreadable: set[str] = set()
 
     def run_once(self, role: HeldLease, *, stopping: Callable[[], bool] = lambda: False) -> int:
         """Store all that is there and not stored yet; return the bytes that were.
@@ -102,7 +103,7 @@ class Ingester:
         reached: dict[str, Offset] = {}
         size = total = 0
         for file in files:
-            for chunk, position in read_chunks(file, start_position(file, offsets)):
+            for chunk, position in self._read(file, offsets):
                 batch.append(chunk)
                 reached[file.key] = Offset(file.key, position, file.inode, file.closed and position >= file.size)
                 size += len(chunk.body)
@@ -112,6 +113,19 @@ class Ingester:
                     if stopping():
                         return total
         return total + self._flush(batch, reached, role)
+
+    def _read(self, file: TelemetryFile, offsets: dict[str, Offset]) -> Iterator[tuple[Chunk, int]]:
+        position = start = start_position(file, offsets)
+        try:
+            for chunk, position in read_chunks(file, start):
+                yield chunk, position
+            if position < file.size and (file.closed or self._has_exited(file, if_unknown=False)):
+                yield from read_tail(file, position)
+        except OSError as exc:
+            # One file that can't be read must not keep the others; it stays behind, which `measure_lag` shows.
+            if file.key not in self._unreadable:
+                logger.warning("The telemetry file %s can't be read: %s", file.path, exc)
+            self._unreadable.add(file.key)
 
     def _flush(self, batch: list[Chunk], reached: dict[str, Offset], role: HeldLease) -> int:
         if not batch:
@@ -128,9 +142,8 @@ class Ingester:
         gone = [
             file
             for file in files
-            if file.modified < old and start_position(file, offsets) >= file.size > 0
-            if (utc_now() - offsets[file.key].updated_at).total_seconds() > _KEEP_SECONDS
-            if file.closed or self._has_ended(file)
+            if file.modified < old and _has_rested(file, offsets) and self._is_over(file)
+            if not _is_behind(file, offsets) or not _has_line(file, offsets, if_unreadable=True)
         ]
         for file in gone:
             role.check()
@@ -139,21 +152,35 @@ class Ingester:
         if gone:
             self._parts.storage.offsets.delete([file.key for file in gone])
 
-    def _has_ended(self, file: TelemetryFile) -> bool:
-        """True when the server that wrote an open file has ended: ``…/<process>/<stream>/<file>``."""
+    def _is_over(self, file: TelemetryFile) -> bool:
+        """True when nobody writes a file any more: it was closed, or its server ended or is no longer on record."""
+        return file.closed or self._has_exited(file, if_unknown=True)
+
+    def _has_exited(self, file: TelemetryFile, *, if_unknown: bool) -> bool:
+        """True when the server that wrote a file, ``…/<process>/<stream>/<file>``, has ended."""
         try:
             return not self._parts.storage.processes.get(file.path.parts[-3]).status.is_alive
         except NotFound:
-            return True
+            return if_unknown
 
 
 def _is_behind(file: TelemetryFile, offsets: dict[str, Offset]) -> bool:
     return start_position(file, offsets) < file.size
 
 
-def _has_line(file: TelemetryFile, offsets: dict[str, Offset]) -> bool:
-    """False when all that waits is the torn last line of a dead writer."""
-    return next(read_chunks(file, start_position(file, offsets), size=1 << 16), None) is not None
+def _has_rested(file: TelemetryFile, offsets: dict[str, Offset]) -> bool:
+    """True when nothing of a file was stored within the last day; one that never held a line has nothing to store."""
+    known = offsets.get(file.key)
+    return known is None or (utc_now() - known.updated_at).total_seconds() > _KEEP_SECONDS
+
+
+def _has_line(file: TelemetryFile, offsets: dict[str, Offset], *, if_unreadable: bool = False) -> bool:
+    """False when all that waits is a last line without its end, of a file that may still be written or never was."""
+    try:
+        chunk = next(read_chunks(file, start_position(file, offsets), size=1 << 16), None)
+    except OSError:
+        return if_unreadable
+    return chunk is not None or file.closed
 
 
 def _remove_empty(folder: Path, root: Path) -> None:
