@@ -1,0 +1,7 @@
+"""The engine that comes with the package: one process per home opens chDB and serves it on loopback.
+
+Client's side: `launcher`, `listener`, `record`. Engine's side, from outside in: `__main__` (into the background),
+`process` (open, listen, clean up), `server` (clients), `connection` (one client), `protocol` (bytes), `statements`
+(what may run), `sessions` (chDB), `watch` (cancel and time-outs), `sandbox` (the kernel's help). chDB is loaded on the
+engine's side only, in `sessions`.
+"""

@@ -1,0 +1,116 @@
+"""Connections to the engine or to a server: lent one at a time, made when needed, dropped after any failure."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from clickhouse_driver import Client
+from clickhouse_driver.defines import DBMS_MIN_PROTOCOL_VERSION_WITH_PARAMETERS
+
+from mastra_admin_sdk.errors import ForkedProcess
+
+from .addresses import FindAddress, Role
+from .parameters import Statement, encode
+from .translation import translate_errors
+
+CONNECT_SECONDS = 10.0
+_KEEP = 4
+
+
+class Clients:
+    """Lends connections; each to one thread at a time.
+
+    Parameters:
+        find_address: says where to connect; it starts the engine when there is none.
+        timeout: seconds that a query may take.
+    """
+
+    def __init__(self, find_address: FindAddress, *, timeout: float) -> None:
+        self._find_address, self._timeout = find_address, timeout
+        self._idle: dict[Role, list[Client]] = {role: [] for role in Role}
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+
+    @contextmanager
+    def lend(self, role: Role, what: str, sql: str = "") -> Iterator[Client]:
+        """Lend a connection; one that failed, also by an interrupt from the keyboard, is not used again.
+
+        Raises:
+            EngineUnavailable: nobody answers, or the connection breaks.
+            QueryError: the engine refuses or fails the query.
+            ForkedProcess: this object was made before a fork.
+        """
+        self._check_fork()
+        client = self._take(role) or self._connect(role, what)
+        try:
+            with translate_errors(what, sql):
+                yield client
+        except BaseException:
+            client.disconnect()
+            raise
+        self._give_back(role, client)
+
+    def close(self) -> None:
+        """Close idle connections."""
+        with self._lock:
+            clients = [client for idle in self._idle.values() for client in idle]
+            self._idle = {role: [] for role in Role}
+        if os.getpid() == self._pid:
+            for client in clients:
+                client.disconnect()
+
+    def _take(self, role: Role) -> Client | None:
+        with self._lock:
+            return self._idle[role].pop() if self._idle[role] else None
+
+    def _give_back(self, role: Role, client: Client) -> None:
+        with self._lock:
+            if len(self._idle[role]) < _KEEP:
+                self._idle[role].append(client)
+                return
+        client.disconnect()
+
+    def _connect(self, role: Role, what: str) -> Client:
+        address = self._find_address(role)
+        settings: dict[str, Any] = {"strings_as_bytes": True} if role is Role.OWNER else {}
+        client = Client(
+            address.host,
+            port=address.port,
+            database=address.database,
+            user=address.user,
+            password=address.password,
+            settings=settings,
+            client_name="mastra-admin",
+            connect_timeout=CONNECT_SECONDS,
+            # The engine ends a query in time by itself; this is for a server that doesn't answer any more.
+            send_receive_timeout=self._timeout + CONNECT_SECONDS,
+            # A lost connection must be made anew here, where the listener is checked first.
+            disable_reconnect=True,
+            **address.more,
+        )
+        with translate_errors(what):
+            client.connection.connect()
+        return client
+
+    def _check_fork(self) -> None:
+        if os.getpid() != self._pid:
+            raise ForkedProcess(
+                "The telemetry store was opened before this process was forked.",
+                hint="Make a MastraAdmin in each process.",
+            )
+
+
+def make_call(client: Client, statement: Statement, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of ``client.execute`` and its like that run a statement with its values bound.
+
+    The engine takes values as settings ``param_…``; servers as parameters of the query, which the driver escapes.
+    """
+    if client.connection.server_info.used_revision < DBMS_MIN_PROTOCOL_VERSION_WITH_PARAMETERS:
+        bound = {f"param_{name}": encode(value) for name, value in statement.values.items()}
+        return {"query": statement.sql, "settings": {**settings, **bound}}
+    values = dict(statement.values)
+    return {"query": statement.sql, "params": values, "settings": {**settings, "server_side_params": True}}

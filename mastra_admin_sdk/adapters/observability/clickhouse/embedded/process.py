@@ -1,0 +1,140 @@
+"""The engine's process: open chDB, listen, write down where, serve, clean up."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import resource
+import secrets
+import shutil
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mastra_admin_sdk.host import boot_id, start_ticks
+
+from .connection import OWNER, READER, Engine
+from .record import LIFE_LOCK, TEMPORARY, EngineRecord, remove_record, write_record
+from .sandbox import confine
+from .server import Server
+from .sessions import EngineError, Pool
+from .statements import list_outside
+from .watch import Watch
+
+logger = logging.getLogger(__name__)
+
+EXIT_IN_USE = 3
+EXIT_FAILED = 4
+
+_CACHES = ("mark_cache_size", "index_mark_cache_size", "primary_index_cache_size")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What the starter passes on standard input. There is no secret in it."""
+
+    run_folder: str
+    data_folder: str
+    memory_mb: int
+    idle_seconds: float
+    threads: int
+    ready_fd: int
+
+
+def run(config: Config) -> int:
+    """Serve until told to stop or idle; return the exit status."""
+    run_folder = Path(config.run_folder)
+    lock = _lock_life(run_folder)
+    if lock is None:
+        logger.error("Another engine has %s open; this one ends.", config.data_folder)
+        return EXIT_IN_USE
+    _raise_file_limit()
+    folder = Path(config.data_folder)
+    shutil.rmtree(folder / TEMPORARY, ignore_errors=True)
+    (folder / TEMPORARY).mkdir(mode=0o700, parents=True)
+    confine([folder, run_folder])
+    try:
+        pool = Pool(folder, _make_options(config), _make_limits(config))
+        _serve(pool, run_folder, config)
+    except EngineError as exc:
+        logger.error("The engine can't go on with %s: %s", folder, exc.message)
+        return EXIT_FAILED
+    return 0
+
+
+def _serve(pool: Pool, run_folder: Path, config: Config) -> None:
+    passwords = {OWNER: secrets.token_hex(24), READER: secrets.token_hex(24)}
+    version = pool.control.run("SELECT version()").decode().strip()
+    watch = Watch(pool.kill)
+    outside = list_outside(pool.list_table_functions())
+    server = Server(Engine(pool, watch, _split(version), passwords, outside), idle_seconds=config.idle_seconds)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: server.stop())
+    pid = os.getpid()
+    record = EngineRecord(
+        pid=pid,
+        boot_id=boot_id(),
+        start_ticks=start_ticks(pid) or 0,
+        port=server.port,
+        version=version,
+        started_at=time.time(),
+        owner_password=passwords[OWNER],
+        reader_password=passwords[READER],
+    )
+    write_record(run_folder, record)
+    os.write(config.ready_fd, b"!")
+    os.close(config.ready_fd)
+    logger.info("Serving %s on 127.0.0.1:%s", version, server.port)
+    try:
+        server.serve()
+    finally:
+        remove_record(run_folder, pid)
+        watch.close()
+        logger.info("Stopped")
+
+
+def _make_options(config: Config) -> Mapping[str, str]:
+    memory = config.memory_mb * 1024 * 1024
+    return {
+        "max_server_memory_usage": str(memory),
+        "merges_mutations_memory_usage_soft_limit": str(memory // 3),
+        **{name: str(memory // 16) for name in _CACHES},
+    }
+
+
+def _make_limits(config: Config) -> Mapping[str, Any]:
+    memory = config.memory_mb * 1024 * 1024
+    return {
+        "max_threads": str(config.threads),
+        "max_memory_usage": str(memory * 3 // 4),
+        # Big sorts and groupings go to disk before they meet the limit.
+        "max_bytes_before_external_sort": str(memory // 4),
+        "max_bytes_before_external_group_by": str(memory // 4),
+    }
+
+
+def _lock_life(run_folder: Path) -> int | None:
+    descriptor = os.open(run_folder / LIFE_LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _raise_file_limit() -> None:
+    # Every column of every part is a file.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65536 if hard == resource.RLIM_INFINITY else hard
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _split(version: str) -> tuple[int, int, int]:
+    major, minor, patch, *_ = (int(part) for part in (*version.split("."), "0", "0"))
+    return major, minor, patch

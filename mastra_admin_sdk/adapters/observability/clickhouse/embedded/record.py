@@ -1,0 +1,57 @@
+"""What a running engine says about itself: ``run/engine.json`` in the home, mode 0600, for clients of the same user."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+FILE_NAME = "engine.json"
+LIFE_LOCK = "engine.alive"
+"""Locked by the engine as long as it lives: two never open the same data."""
+
+START_LOCK = "engine.start"
+"""Locked by whoever starts an engine: two starters give one engine."""
+
+TEMPORARY = "tmp"
+"""Folder in the engine's data for what a query can't keep in memory; emptied at every start."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRecord:
+    """Where an engine listens, which process it is, and its passwords, which are new at every start."""
+
+    pid: int
+    boot_id: str
+    start_ticks: int
+    port: int
+    version: str
+    started_at: float
+    owner_password: str = field(repr=False)
+    reader_password: str = field(repr=False)
+
+
+def write_record(folder: Path, record: EngineRecord) -> None:
+    """Write the record so that readers see all of it or nothing."""
+    temporary = folder / f"{FILE_NAME}.{os.getpid()}"
+    descriptor = os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(asdict(record), file)
+    temporary.replace(folder / FILE_NAME)
+
+
+def read_record(folder: Path) -> EngineRecord | None:
+    """Return the record of the last engine, which may have ended; ``None`` when there is none that can be read."""
+    try:
+        values = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
+        return EngineRecord(**values)
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def remove_record(folder: Path, pid: int) -> None:
+    """Remove the record if it is that of a process."""
+    record = read_record(folder)
+    if record is not None and record.pid == pid:
+        (folder / FILE_NAME).unlink(missing_ok=True)

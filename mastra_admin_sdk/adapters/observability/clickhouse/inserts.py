@@ -1,0 +1,128 @@
+"""Chunks of lines into the store: in batches, repeated when the engine went away, halved when it refuses one."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+
+from mastra_admin_sdk.errors import EngineUnavailable, QueryError
+from mastra_admin_sdk.ports.observability import Chunk, Stream
+
+from . import schema
+from .addresses import Role
+from .clients import Clients
+from .translation import MEMORY_LIMIT, PASSING, UNKNOWN_TABLE
+
+logger = logging.getLogger(__name__)
+
+BATCH_BYTES = 16 * 1024 * 1024
+"""Lines of so many bytes go in at once: enough that planning the views costs little, and memory stays bounded."""
+
+PURGE_SECONDS = 30.0
+
+_BIG_LINE = 1024 * 1024
+
+
+class Inserter:
+    """Inserts chunks; what the store can't take, line by line, becomes a reject."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._lock = threading.Lock()
+        self._purged_at = time.monotonic()
+
+    def insert(self, chunks: Sequence[Chunk]) -> None:
+        """Insert chunks of lines; see `ObservabilityStore.insert`."""
+        for batch in make_batches(chunks):
+            self._insert(batch)
+        self._purge_if_due()
+
+    def _insert(self, batch: Sequence[Chunk]) -> None:
+        try:
+            self._send(batch)
+        except QueryError as exc:
+            code = int(exc.evidence.get("code", 0))
+            if code in PASSING or code == UNKNOWN_TABLE:
+                raise EngineUnavailable(exc.message, hint="Try again later; nothing is lost.") from exc
+            parts = halve(batch)
+            if parts is None:
+                self._reject(batch[0], exc, code)
+                return
+            for part in parts:
+                self._insert(part)
+
+    def _send(self, batch: Sequence[Chunk]) -> None:
+        table = schema.LANDING_TABLES[batch[0].stream]
+        # `ready` is there once all views are (see `schema.READY_COLUMN`).
+        sql = f"INSERT INTO {table} (path, position, body, {schema.READY_COLUMN}) VALUES"
+        rows = [(chunk.path.encode("utf-8", "surrogateescape"), chunk.position, chunk.body, 1) for chunk in batch]
+        with self._clients.lend(Role.OWNER, "Storing telemetry", sql) as client:
+            client.execute(sql, rows)
+
+    def _reject(self, chunk: Chunk, error: QueryError, code: int) -> None:
+        if code == MEMORY_LIMIT and len(chunk.body) < _BIG_LINE:
+            # A line of this size fits by itself: something else uses the memory at the moment.
+            raise EngineUnavailable(error.message, hint="Try again when big queries have ended.") from error
+        logger.warning("A line at %s:%s was refused: %s", chunk.path, chunk.position, error.message)
+        sql = f"INSERT INTO {schema.REFUSED_TABLE} (stream, path, position, reason, line) VALUES"
+        path = chunk.path.encode("utf-8", "surrogateescape")
+        reason = f"refused by the engine (code {code})".encode()
+        line = chunk.body.rstrip(b"\n")[:65536]
+        with self._clients.lend(Role.OWNER, "Recording a refused line", sql) as client:
+            client.execute(sql, [(chunk.stream.encode(), path, chunk.position, reason, line)])
+
+    def _purge_if_due(self) -> None:
+        with self._lock:
+            if time.monotonic() - self._purged_at < PURGE_SECONDS:
+                return
+            self._purged_at = time.monotonic()
+        self.purge()
+
+    def purge(self) -> None:
+        """Remove open spans that have ended meanwhile: no read shows them, but every read has to look at them."""
+        with self._clients.lend(Role.OWNER, "Tidying open spans", schema.COUNT_ENDED) as client:
+            ((count,),) = client.execute(schema.COUNT_ENDED)
+            if count:
+                client.execute(schema.PURGE_ENDED)
+
+
+def make_batches(chunks: Sequence[Chunk]) -> Iterator[list[Chunk]]:
+    """Yield chunks of one stream, in their order, about `BATCH_BYTES` at a time; empty ones are left out."""
+    for stream in Stream:
+        batch: list[Chunk] = []
+        size = 0
+        for chunk in chunks:
+            if chunk.stream is not stream or not chunk.body:
+                continue
+            if batch and size + len(chunk.body) > BATCH_BYTES:
+                yield batch
+                batch, size = [], 0
+            batch.append(chunk)
+            size += len(chunk.body)
+        if batch:
+            yield batch
+
+
+def halve(batch: Sequence[Chunk]) -> tuple[list[Chunk], list[Chunk]] | None:
+    """Return both halves of a batch, cut between chunks or between lines; ``None`` for a single line."""
+    if len(batch) > 1:
+        middle = len(batch) // 2
+        return list(batch[:middle]), list(batch[middle:])
+    chunk = batch[0]
+    cut = _find_cut(chunk.body)
+    if cut is None:
+        return None
+    first = Chunk(chunk.stream, chunk.body[:cut], chunk.path, chunk.position)
+    second = Chunk(chunk.stream, chunk.body[cut:], chunk.path, chunk.position + cut)
+    return [first], [second]
+
+
+def _find_cut(body: bytes) -> int | None:
+    """Return a place after a line end, near the middle, with lines on both sides of it."""
+    middle = len(body) // 2
+    for found in (body.find(b"\n", middle), body.rfind(b"\n", 0, middle)):
+        if 0 <= found < len(body) - 1:
+            return found + 1
+    return None

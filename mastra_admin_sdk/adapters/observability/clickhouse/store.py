@@ -1,0 +1,225 @@
+"""The telemetry store on ClickHouse: a server of yours, or the engine that comes with the package."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mastra_admin_sdk.errors import EngineUnavailable, InvalidInput, ObservabilityError
+from mastra_admin_sdk.home import Home, open_home
+from mastra_admin_sdk.ports.observability import (
+    LOG_COLUMNS,
+    METRIC_COLUMNS,
+    REJECT_COLUMNS,
+    SCORE_COLUMNS,
+    SPAN_COLUMNS,
+    TRACE_COLUMNS,
+    Chunk,
+    ObservabilityStore,
+    TelemetryFilter,
+)
+
+from . import queries
+from .addresses import Role, check_url, find_embedded, find_server, parse_address
+from .embedded.launcher import EngineLauncher, EngineOptions
+from .parameters import Statement, bind
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .clients import Clients
+    from .inserts import Inserter
+
+T = TypeVar("T")
+
+_ATTEMPTS = 4
+_PAUSE_SECONDS = 0.1
+
+
+class ClickHouseStore(ObservabilityStore):
+    """Stores and reads telemetry over ClickHouse's native protocol.
+
+    Parameters:
+        url: ``clickhouse://user:password@host:9000/database``; empty uses the engine of the home, started on demand.
+        home: the home whose engine is used when there is no URL: a `Home` or its folder.
+        memory_mb: memory that the engine may use.
+        idle_seconds: seconds without a query after which the engine stops; 0 never stops it.
+        retention_days: days that telemetry is kept; 0 keeps it for ever.
+        timeout: seconds that a query may take.
+
+    Example:
+        >>> store = ClickHouseStore(home="/var/lib/mastra-admin")  # doctest: +SKIP
+        >>> store.sql("SELECT count() FROM mastra_admin_spans")  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        home: Home | Path | str | None = None,
+        memory_mb: int = 1500,
+        idle_seconds: float = 600.0,
+        retention_days: int = 90,
+        timeout: float = 300.0,
+    ) -> None:
+        if not url and home is None:
+            raise InvalidInput(
+                "A ClickHouseStore needs the URL of a server or a home folder for its own engine.",
+                hint='ClickHouseStore("clickhouse://…") or ClickHouseStore(home=…).',
+            )
+        if retention_days < 0:
+            raise InvalidInput(f"Telemetry can't be kept for {retention_days} days.", hint="0 keeps it for ever.")
+        if url:
+            check_url(url)
+        self._url, self._timeout, self._retention_days = url or "", timeout, retention_days
+        self._home = None if url or home is None else home if isinstance(home, Home) else open_home(home)
+        options = EngineOptions(memory_mb=memory_mb, idle_seconds=idle_seconds)
+        self._launcher = EngineLauncher(self._home, options) if self._home else None
+        self._clients: Clients | None = None
+        self._inserter: Inserter | None = None
+        self._lock = threading.RLock()
+
+    def init(self) -> None:
+        """Create or migrate the schema."""
+        with self._lock:
+            if self._inserter is not None:
+                return
+            from .inserts import Inserter
+            from .migration import Migrator
+
+            clients = self._open()
+            lock = self._home.run / "schema.lock" if self._home else None
+            self._repeat(Migrator(clients, self._retention_days, lock).run)
+            self._inserter = Inserter(clients)
+
+    def close(self) -> None:
+        """Close connections."""
+        with self._lock:
+            if self._clients is not None:
+                self._clients.close()
+            self._clients, self._inserter = None, None
+
+    def stop(self) -> None:
+        """End the engine, when it is ours."""
+        self.close()
+        if self._launcher is not None:
+            self._launcher.stop()
+
+    def status(self) -> Mapping[str, Any]:
+        """Return what is known without starting anything.
+
+        For the engine: ``engine``, ``running``, ``home``, and while it runs ``pid``, ``port``, ``version``,
+        ``seconds`` since its start and ``memory_bytes``. For a server: ``engine``, ``running``, ``version`` or
+        ``error``.
+        """
+        if self._launcher is not None:
+            return {"engine": "embedded", **self._launcher.describe()}
+        try:
+            with self._open().lend(Role.READER, "Asking the server for its version") as client:
+                info = client.connection.server_info
+                version = f"{info.version_major}.{info.version_minor}.{info.version_patch}"
+        except ObservabilityError as exc:
+            return {"engine": "server", "running": False, "error": exc.message}
+        return {"engine": "server", "running": True, "version": version}
+
+    def insert(self, chunks: Sequence[Chunk]) -> None:
+        """Store lines."""
+        self.init()
+        with self._lock:
+            inserter = self._inserter
+        if inserter is not None:
+            self._repeat(lambda: inserter.insert(chunks))
+
+    def spans(self, filters: TelemetryFilter) -> pd.DataFrame:
+        """Return spans."""
+        columns = queries.pick_columns(filters, SPAN_COLUMNS)
+        return self._read("Reading spans", queries.build_spans(filters), columns)
+
+    def logs(self, filters: TelemetryFilter) -> pd.DataFrame:
+        """Return log lines."""
+        columns = queries.pick_columns(filters, LOG_COLUMNS)
+        return self._read("Reading logs", queries.build_list("logs", filters), columns)
+
+    def traces(self, filters: TelemetryFilter) -> pd.DataFrame:
+        """Return a row a trace."""
+        columns = queries.pick_columns(filters, TRACE_COLUMNS)
+        return self._read("Reading traces", queries.build_traces(filters), columns)
+
+    def trace(self, trace_id: str) -> pd.DataFrame:
+        """Return all spans of one trace."""
+        return self._read(f"Reading trace {trace_id}", queries.build_trace(trace_id), SPAN_COLUMNS)
+
+    def metrics(self, filters: TelemetryFilter) -> pd.DataFrame:
+        """Return metric points."""
+        columns = queries.pick_columns(filters, METRIC_COLUMNS)
+        return self._read("Reading metrics", queries.build_list("metrics", filters), columns)
+
+    def scores(self, filters: TelemetryFilter) -> pd.DataFrame:
+        """Return scores."""
+        columns = queries.pick_columns(filters, SCORE_COLUMNS)
+        return self._read("Reading scores", queries.build_list("scores", filters), columns)
+
+    def rejects(self, limit: int = 1000) -> pd.DataFrame:
+        """Return lines that could not be stored."""
+        return self._read("Reading rejected lines", queries.build_rejects(limit), REJECT_COLUMNS)
+
+    def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """Run one read-only query."""
+        from .results import read_any
+
+        statement = bind(query, parameters)
+        return self._ask("The query", statement, lambda client, call: read_any(client, call))
+
+    def describe(self) -> str:
+        """Return what this is, without any password."""
+        if self._home is not None:
+            return f"ClickHouse engine of {self._home.path}"
+        address = parse_address(self._url)
+        return f"ClickHouse server at {address.host}:{address.port}/{address.database}"
+
+    def __repr__(self) -> str:
+        return f"ClickHouseStore({self.describe()})"
+
+    def _read(self, what: str, statement: Statement, columns: Sequence[str]) -> pd.DataFrame:
+        from .frames import make_frame
+
+        return self._ask(what, statement, lambda client, call: make_frame(client.query_arrow(**call), columns))
+
+    def _ask(self, what: str, statement: Statement, read: Callable[[Any, dict[str, Any]], T]) -> T:
+        from .clients import make_call
+
+        self.init()
+
+        def ask() -> T:
+            settings = {"max_execution_time": int(self._timeout)} | ({} if self._home else {"readonly": 1})
+            with self._open().lend(Role.READER, what, statement.sql) as client:
+                return read(client, make_call(client, statement, settings))
+
+        return self._repeat(ask)
+
+    def _open(self) -> Clients:
+        from .clients import Clients
+
+        with self._lock:
+            if self._clients is None:
+                find = find_embedded(self._launcher) if self._launcher else find_server(self._url)
+                self._clients = Clients(find, timeout=self._timeout)
+            return self._clients
+
+    def _repeat(self, action: Callable[[], T]) -> T:
+        """Do something that may be repeated; again when the engine went away meanwhile, which starts it again."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return action()
+            except EngineUnavailable:
+                if attempt == _ATTEMPTS or not self._is_worth_repeating():
+                    raise
+                time.sleep(_PAUSE_SECONDS * attempt)
+        raise AssertionError("unreachable")
+
+    def _is_worth_repeating(self) -> bool:
+        # An engine of ours that was killed or stopped when idle is started again; a server may take long to come back.
+        return self._launcher is not None

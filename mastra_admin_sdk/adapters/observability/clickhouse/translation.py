@@ -1,0 +1,73 @@
+"""Errors of the driver and of ClickHouse as errors of ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from clickhouse_driver import errors as driver
+
+from mastra_admin_sdk.errors import EngineUnavailable, ObservabilityError, QueryError
+
+MEMORY_LIMIT = 241
+UNKNOWN_TABLE = 60
+_TIMEOUTS = frozenset({159, 160})
+_READ_ONLY = frozenset({164, 497, 392})
+_BAD_CREDENTIALS = frozenset({192, 193, 194, 516})
+_CANCELLED = frozenset({394})
+# The server, its disk or its load are the trouble, not what was sent: it may go well later.
+PASSING = frozenset({*_TIMEOUTS, 202, 203, 209, 210, 242, 243, 252, 319, 394, 439, 999})
+
+_NOISE = re.compile(r"^(?:Streaming query failed: )?(?:Code: \d+\.\s*)+(?:DB::Exception: )*", re.DOTALL)
+_TAIL = re.compile(r"\.? Stack trace:.*|\s*\(version [^)]*\)", re.DOTALL)
+
+
+@contextmanager
+def translate_errors(what: str, sql: str = "") -> Iterator[None]:
+    """Raise `EngineUnavailable` when the engine can't be talked to and `QueryError` when it refuses or fails.
+
+    Parameters:
+        what: what was attempted, such as ``"Reading spans"``.
+        sql: the statement, of which the first line is shown.
+    """
+    try:
+        yield
+    except driver.ServerException as exc:
+        raise make_query_error(what, sql, exc.code, exc.message) from exc
+    except (driver.NetworkError, driver.SocketTimeoutError, EOFError, OSError) as exc:
+        raise EngineUnavailable(
+            f"{what} failed: the connection to the analytics engine broke ({str(exc).strip() or type(exc).__name__}).",
+            hint="Try again; `mastra-admin doctor` shows whether the engine is well.",
+        ) from exc
+    except driver.Error as exc:
+        raise QueryError(f"{what} failed: {_clean(exc.message or str(exc))}.", evidence=_show(sql)) from exc
+
+
+def make_query_error(what: str, sql: str, code: int, message: str) -> ObservabilityError:
+    """Return the error for an exception of ClickHouse."""
+    reason = _clean(message)
+    if code in _BAD_CREDENTIALS:
+        return EngineUnavailable(
+            f"{what} failed: the server refused user or password.", hint="Check the user and password in the URL."
+        )
+    hint = ""
+    if code == MEMORY_LIMIT:
+        hint = "Ask for less at once: a shorter time range, fewer columns, a limit; or raise engine_memory_mb."
+    elif code in _TIMEOUTS:
+        hint = "Ask for a shorter time range or fewer columns."
+    elif code in _READ_ONLY:
+        hint = "Only queries that read what is stored are allowed here."
+    elif code == UNKNOWN_TABLE:
+        hint = "SHOW TABLES lists what there is; spans are in mastra_admin_spans, log lines in mastra_admin_logs."
+    return QueryError(f"{what} failed: {reason}", hint=hint, evidence={**_show(sql), "code": code})
+
+
+def _clean(message: str) -> str:
+    return _TAIL.sub("", _NOISE.sub("", message)).strip().rstrip(".") or "no reason was given"
+
+
+def _show(sql: str) -> dict[str, str]:
+    lines = [line.strip() for line in sql.strip().splitlines() if line.strip()]
+    first = lines[0] if lines else ""
+    return {"sql": first if len(first) <= 200 else f"{first[:200]} …"} if first else {}
