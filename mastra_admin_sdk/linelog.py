@@ -7,6 +7,7 @@ Text is redacted and cleaned of control characters before it is written; colours
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import time
@@ -68,11 +69,12 @@ class LineLog:
         self.close()
 
     def _write_line(self, text: str, stream: str) -> None:
-        clean = clean_text(self._redactor.clean(text))
+        # Twice: a value could be cut by `clean_text`, or be made whole by it where control characters stood inside.
+        clean = self._redactor.clean(clean_text(self._redactor.clean(text)))
         with self._lock:
             self._number += 1
             now = datetime.now(UTC).isoformat(timespec="milliseconds")
-            self._file.write(f"{self._number}\t{now}\t{stream}\t{clean}\n".encode())
+            self._file.write(f"{self._number}\t{now}\t{stream}\t{clean}\n".encode(errors="replace"))
             self._tail.append(clean)
             if self._max_bytes and self._file.tell() >= self._max_bytes:
                 self._rotate()
@@ -126,7 +128,7 @@ def follow_lines(
     position, inode = 0, -1
     while True:
         over = is_over()
-        stat = path.stat() if path.exists() else None
+        stat = _look_at(path)
         if stat and (stat.st_ino != inode or stat.st_size < position):
             # A first look, or the file was rotated: what came meanwhile may stand in an older part.
             for line in _read_rotated(path, after):
@@ -143,6 +145,13 @@ def follow_lines(
                 return
             yield None
             time.sleep(poll_seconds)
+
+
+def _look_at(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:  # not there yet, rotated in this moment, or removed with its build
+        return None
 
 
 def _read_from(path: Path, position: int) -> tuple[list[LogLine], int]:

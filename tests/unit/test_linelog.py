@@ -108,3 +108,32 @@ def test_text_is_cleaned(raw: str, clean: str) -> None:
 def test_long_lines_are_cut_and_say_so() -> None:
     cut = clean_text("x" * (MAX_LINE + 10))
     assert cut.endswith("[10 characters cut]")
+
+
+def test_names_of_files_that_are_no_text_are_written_too(tmp_path: Path) -> None:
+    with LineLog(tmp_path / "x.log") as log:
+        log.write("Left out caf\udce9.txt")
+    assert [line.text for line in read_lines(tmp_path / "x.log")] == ["Left out caf?.txt"]
+
+
+@pytest.mark.parametrize("text", ["s3cr\x003t", "x" * (MAX_LINE - 3) + "s3cr3t"], ids=["made-whole", "cut"])
+def test_cleaning_a_line_never_brings_a_secret_back(tmp_path: Path, text: str) -> None:
+    with LineLog(tmp_path / "x.log", Redactor(["s3cr3t"])) as log:
+        log.write(text)
+    (line,) = read_lines(tmp_path / "x.log")
+    assert "s3c" not in line.text
+
+
+def test_following_a_log_that_is_removed_ends(tmp_path: Path) -> None:
+    path = tmp_path / "x.log"
+    with LineLog(path) as log:
+        log.write("one")
+    over: list[bool] = []
+    lines = follow_lines(path, is_over=lambda: bool(over), poll_seconds=0.001)
+    first = next(lines)
+    assert first is not None
+    assert first.text == "one"
+    path.unlink()
+    assert next(lines) is None
+    over.append(True)
+    assert list(lines) == []
