@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import getpass
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from . import registry
 from .display.progress import ProgressPrinter
 from .home import open_home
+from .host import user_name
 from .models import BuildTrigger, DeploymentType, Strategy
 from .ports.observability import ObservabilityStore
 from .ports.router import Router
@@ -79,19 +79,24 @@ class MastraAdmin:
         self.settings = load_settings({"home": str(home) if home is not None else None, **settings})
         self.home = open_home(self.settings.home)
         self._owns_storage = storage is None
+        source = source or registry.make_source(self.home, self.settings)
+        runner = runner or registry.make_runner(self.home, self.settings)
+        router = router or registry.make_router(self.home, self.settings)
+        observability = observability or registry.make_observability(self.home, self.settings)
+        # Last, as it holds connections: a part that refuses its settings leaves nothing open.
         storage = storage or registry.make_storage(self.home, self.settings)
         storage.init()
         self._parts = Parts(
             home=self.home,
             settings=self.settings,
             storage=storage,
-            source=source or registry.make_source(self.home, self.settings),
-            runner=runner or registry.make_runner(self.home, self.settings),
-            router=router or registry.make_router(self.home, self.settings),
-            observability=observability or registry.make_observability(self.home, self.settings),
+            source=source,
+            runner=runner,
+            router=router,
+            observability=observability,
             secrets=SecretBox(self.settings.secret_key, self.home.secret_key),
             leases=LeaseKeeper(storage.leases),
-            actor=actor or getpass.getuser(),
+            actor=actor or user_name(),
         )
         self._wire()
         self._closed = False

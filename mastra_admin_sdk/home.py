@@ -7,6 +7,7 @@ can be trusted.
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,6 +102,7 @@ def open_home(path: str | Path) -> Home:
     home = Home(Path(path))
     try:
         home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _check_purpose(home.path)
         home.path.chmod(0o700)
         for folder in (home.run, home.logs, home.build_logs, home.server_logs, home.telemetry, home.cache, home.data):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -112,6 +114,16 @@ def open_home(path: str | Path) -> Home:
             hint="Choose a folder that you may write with MASTRA_ADMIN_HOME or home=….",
         ) from exc
     return home
+
+
+def _check_purpose(path: Path) -> None:
+    """Refuse folders that others need: a home belongs to one user, and its mode is set to 0700."""
+    is_shared = bool(path.stat().st_mode & stat.S_ISVTX)
+    if is_shared or os.path.realpath(path) in {"/", os.path.realpath(os.path.expanduser("~"))}:
+        raise HomeError(
+            f"{path} can't be a home: {'other users share it' if is_shared else 'it holds more than that'}.",
+            hint=f"Choose a folder of its own, such as {path / 'mastra-admin'}.",
+        )
 
 
 def _check_format(marker: Path) -> None:

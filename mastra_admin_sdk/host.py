@@ -6,6 +6,7 @@ make a stranger look like ours. Everything here answers "gone" for what can't be
 
 from __future__ import annotations
 
+import getpass
 import os
 import secrets
 import socket
@@ -38,6 +39,14 @@ def start_ticks(pid: int) -> int | None:
 def is_alive(pid: int | None, ticks: int | None, boot: str | None) -> bool:
     """True when exactly this process still runs: same pid, same start, same boot."""
     return bool(pid) and boot == boot_id() and ticks is not None and start_ticks(pid or 0) == ticks
+
+
+def user_name() -> str:
+    """Return the name of the user this process runs as; the number of one that has no name, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def make_owner_id() -> str:

@@ -60,3 +60,19 @@ def test_paths_stay_inside_the_home(tmp_path: Path) -> None:
 def test_a_home_that_cannot_be_made_is_refused_with_what_to_do() -> None:
     with pytest.raises(HomeError, match="MASTRA_ADMIN_HOME"):
         open_home("/proc/nobody-can-write-here")
+
+
+@pytest.mark.parametrize("kind", ["shared", "of-the-user", "root"])
+def test_a_folder_that_others_need_is_refused_and_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    folder = Path("/") if kind == "root" else tmp_path
+    if kind == "shared":
+        folder.chmod(0o1777)
+    if kind == "of-the-user":
+        folder.chmod(0o755)
+        monkeypatch.setenv("HOME", str(folder))
+    mode = folder.stat().st_mode
+    with pytest.raises(HomeError, match="can't be a home"):
+        open_home(folder)
+    assert folder.stat().st_mode == mode

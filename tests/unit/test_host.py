@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 
-from mastra_admin_sdk.host import boot_id, is_alive, make_owner_id, owner_is_gone, start_ticks
+import pytest
+
+from mastra_admin_sdk.host import boot_id, is_alive, make_owner_id, owner_is_gone, start_ticks, user_name
 
 
 def test_this_process_is_alive_and_a_later_one_with_its_pid_is_not() -> None:
@@ -40,3 +42,11 @@ def test_owners_of_this_host_are_told_apart() -> None:
 def test_owners_elsewhere_and_rubbish_are_unknown() -> None:
     assert owner_is_gone("elsewhere/boot/1/1/x") is None
     assert owner_is_gone("rubbish") is None
+
+
+def test_a_user_without_a_name_goes_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> str:
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr("getpass.getuser", fail)
+    assert user_name() == str(os.getuid())
