@@ -48,6 +48,9 @@ def _run(name: str, check: Callable[[Parts], str], parts: Parts) -> Check:
         return Check(name, False, exc.message, exc.hint)
     except OSError as exc:
         return Check(name, False, str(exc), f"Look at {exc.filename or parts.home.path}.")
+    except Exception as exc:
+        # What is examined may be broken in any way; the other checks are wanted all the more then.
+        return Check(name, False, f"{type(exc).__name__}: {exc}", "Please report this.")
 
 
 def _check_home(parts: Parts) -> str:

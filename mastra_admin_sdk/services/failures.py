@@ -7,8 +7,8 @@ import traceback
 from typing import Any, TypeVar
 
 from mastra_admin_sdk import errors
-from mastra_admin_sdk.errors import BuildError, MastraAdminError
-from mastra_admin_sdk.models import Build
+from mastra_admin_sdk.errors import BuildCancelled, BuildError, MastraAdminError
+from mastra_admin_sdk.models import Build, BuildStatus
 from mastra_admin_sdk.redaction import Redactor
 
 logger = logging.getLogger(__name__)
@@ -44,8 +44,10 @@ def make_error(build: Build) -> MastraAdminError:
     """Return the error that a build ended with, as its own class again."""
     stored = dict(build.error)
     message = build.error_message or f"Build #{build.number} was {build.status}."
+    # One that was cancelled while it waited has no error of its own.
+    default = BuildCancelled if build.status is BuildStatus.CANCELLED else BuildError
     return _make(
-        _KINDS.get(str(stored.get("code")), BuildError),
+        _KINDS.get(str(stored.get("code")), default),
         f"Build #{build.number} {build.status}: {message}",
         str(stored.get("hint") or ""),
         {**dict(stored.get("details") or {}), "build_log": build.log_path},

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,11 @@ Moment = str | datetime | timedelta
 """A time: an aware datetime or pandas Timestamp, an ISO text, or an age such as ``"90s"``, ``"1h"``, ``"7d"``."""
 
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
+_BY_REFERENCE = ("project", "deployment", "build")
+_FILTERS = (
+    *_BY_REFERENCE,
+    *(item.name for item in fields(TelemetryFilter) if item.name.removesuffix("_id") not in _BY_REFERENCE),
+)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
@@ -44,6 +51,11 @@ class TelemetryService:
         **more: Any,
     ) -> TelemetryFilter:
         """Turn what a person wrote into a filter; `NotFound` and `InvalidInput` say what was not understood."""
+        for name in more:
+            if name not in _FILTERS:
+                near = difflib.get_close_matches(name, _FILTERS, n=1)
+                hint = f"Did you mean {near[0]!r}?" if near else f"Filters: {', '.join(_FILTERS)}."
+                raise InvalidInput(f"There is no filter {name!r}.", hint=hint)
         return TelemetryFilter(
             project_id=self._resolver.project(project).id if project is not None else None,
             deployment_id=self._resolver.deployment(deployment).id if deployment is not None else None,
