@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mastra_admin_sdk.display.cards import render_build, render_deployment
-from mastra_admin_sdk.errors import NotFound, RequestFailed
+from mastra_admin_sdk.errors import NotFound
 from mastra_admin_sdk.linelog import follow_lines, read_lines
 from mastra_admin_sdk.models import Build, BuildStatus, Deployment, LogLine, Process, Project, Strategy
 
+from .clients import Agent, Workflow
 from .deployments import DeploymentService
 from .parts import Parts
 from .projects import show_env
@@ -317,58 +318,3 @@ class LiveDeployment:
             live.wait(on_progress=on_progress)
             self.refresh()
         return live
-
-
-@dataclass(frozen=True, slots=True)
-class Agent:
-    """One agent of a deployment."""
-
-    deployment: LiveDeployment
-    id: str
-
-    def generate(
-        self, messages: str | Sequence[Mapping[str, Any]], *, timeout: float = 300.0, **options: Any
-    ) -> Mapping[str, Any]:
-        """Ask the agent and return its answer as the Mastra API gives it (``text``, ``usage``, ``traceId``, …).
-
-        Parameters:
-            messages: a question, or messages with ``role`` and ``content``.
-            timeout: seconds to wait for the answer.
-            options: further fields of the request, such as ``memory``.
-        """
-        listed = [{"role": "user", "content": messages}] if isinstance(messages, str) else list(messages)
-        path = f"{self.deployment.api_prefix}/agents/{_quote(self.id)}/generate"
-        answer = self.deployment.request("POST", path, json={"messages": listed, **options}, timeout=timeout)
-        return _as_object(answer)
-
-
-@dataclass(frozen=True, slots=True)
-class Workflow:
-    """One workflow of a deployment."""
-
-    deployment: LiveDeployment
-    id: str
-
-    def start(self, input_data: Mapping[str, Any], *, timeout: float = 300.0, **options: Any) -> Mapping[str, Any]:
-        """Run the workflow to its end and return what the Mastra API answers (``status``, ``result``, ``traceId``, …).
-
-        A run that failed is an answer with ``status`` ``"failed"``, not an exception.
-        """
-        path = f"{self.deployment.api_prefix}/workflows/{_quote(self.id)}/start-async"
-        body = {"inputData": dict(input_data), **options}
-        return _as_object(self.deployment.request("POST", path, json=body, timeout=timeout))
-
-
-def _quote(part: str) -> str:
-    from urllib.parse import quote
-
-    return quote(part, safe="")
-
-
-def _as_object(answer: Response) -> Mapping[str, Any]:
-    found = answer.json()
-    if not isinstance(found, dict):
-        raise RequestFailed(
-            f"The answer is no JSON object but {type(found).__name__}.", evidence={"body": answer.text[:300]}
-        )
-    return found
