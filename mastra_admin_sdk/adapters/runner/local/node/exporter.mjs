@@ -14,6 +14,11 @@ export function createExporter(telemetry, recorder) {
     return DONE;
   }
 
+  function recordLog(log) {
+    guarded('matching a log event', () => recorder.forget(log.message));
+    telemetry.recordLog({ ...log, source: 'logger' });
+  }
+
   function record(type, data) {
     telemetry.record(type, data);
     return DONE;
@@ -30,16 +35,13 @@ export function createExporter(telemetry, recorder) {
     exportEvent: recordSpan, // its name before 1.0
     onLogEvent(event) {
       logsSeen += 1;
-      this.recordLog(event.log ?? event);
+      recordLog(event.log ?? event);
       return DONE;
     },
     onMetricEvent: event => record('metric', event.metric ?? event),
     onScoreEvent: event => record('score', event.score ?? event),
     onFeedbackEvent: event => record('feedback', event.feedback ?? event),
-    recordLog(log) {
-      guarded('matching a log event', () => recorder.forget(log.message));
-      telemetry.recordLog({ ...log, source: 'logger' });
-    },
+    recordLog,
     flush: () => telemetry.flush(),
     shutdown: () => telemetry.flush(),
   };

@@ -1,6 +1,7 @@
 // Puts our wrapper around the Mastra class of whatever @mastra/core the app imports. A module hook answers those imports
 // with a small module that exports everything of the real one, and a wrapped Mastra.
 import * as module from 'node:module'; // as a namespace: Node before 22.15 has no registerHooks, and must not fail here
+import { guarded } from './complaints.mjs';
 
 const CORE = new Set(['@mastra/core', '@mastra/core/mastra']);
 const MARK = '?mastra-admin';
@@ -18,12 +19,7 @@ export function installHooks(wrap, onRequire) {
   module.registerHooks({
     resolve(specifier, context, next) {
       const resolved = next(specifier, context);
-      if (!CORE.has(specifier) || !isOfApp(context.parentURL)) return resolved;
-      if (context.conditions?.includes('require')) {
-        onRequire(specifier);
-        return resolved;
-      }
-      return { ...resolved, url: resolved.url + MARK, format: 'module', shortCircuit: true };
+      return guarded('resolving an import', () => answer(specifier, context, resolved, onRequire)) ?? resolved;
     },
     load(url, context, next) {
       if (!url.endsWith(MARK)) return next(url, context);
@@ -36,6 +32,13 @@ export function installHooks(wrap, onRequire) {
 /** Called by the module below, when the real one has been loaded. */
 export function wrapMastra(Mastra, url) {
   return typeof Mastra === 'function' ? wrapClass(Mastra, url) : Mastra;
+}
+
+/** Returns what is to be loaded instead of the real module; undefined for all that isn't Mastra's core. */
+function answer(specifier, { parentURL, conditions }, resolved, onRequire) {
+  if (!CORE.has(specifier) || !isOfApp(parentURL)) return undefined;
+  if (new Set(conditions).has('require')) return void onRequire(specifier);
+  return { ...resolved, url: resolved.url + MARK, format: 'module', shortCircuit: true };
 }
 
 function isOfApp(parentUrl) {

@@ -1,12 +1,55 @@
 // The differences between versions of Mastra's observability, as far as the tracer meets them.
-import { findPackage, loadModule } from './packages.mjs';
+import { findPackage, importModule, loadModule } from './packages.mjs';
 
 const PACKAGE = '@mastra/observability';
 
-/** Returns `{library, version}` of the package that the module `fromUrl` would get; undefined when it isn't installed. */
+/** Returns `{version, load, import}` for the package that the module `fromUrl` would get; undefined when it isn't there. */
 export function findLibrary(fromUrl) {
   const found = findPackage(PACKAGE, fromUrl);
-  return found && { version: found.manifest.version, load: () => loadModule(found) };
+  return found && { version: found.manifest.version, load: () => loadModule(found), import: () => importModule(found) };
+}
+
+// What require() says of an ES module that has a top-level await, or that somebody else is just importing.
+const NEEDS_WAITING = new Set(['ERR_REQUIRE_ASYNC_MODULE', 'ERR_REQUIRE_ESM_RACE_CONDITION', 'ERR_REQUIRE_CYCLE_MODULE']);
+
+/** Loads the package once: at once if that is possible, as it nearly always is, else a little later. */
+export class Library {
+  #found;
+  #onFailure;
+  #loaded;
+  #waiting = null;
+
+  constructor(found, onFailure) {
+    this.#found = found;
+    this.#onFailure = onFailure;
+  }
+
+  /** Returns the package; undefined when it failed, or isn't there yet, in which case `later` is called when it is. */
+  get(later) {
+    if (this.#loaded === undefined) this.#load();
+    if (this.#waiting) this.#waiting.push(later);
+    return this.#loaded ?? undefined;
+  }
+
+  #load() {
+    this.#loaded = null; // asked a second time, Node tells another story than the first
+    try {
+      this.#loaded = this.#found.load();
+    } catch (error) {
+      if (NEEDS_WAITING.has(error.code)) this.#import();
+      else this.#onFailure(error);
+    }
+  }
+
+  #import() {
+    this.#waiting = [];
+    this.#found.import().then(library => {
+      const waiting = this.#waiting;
+      this.#loaded = library;
+      this.#waiting = null;
+      for (const later of waiting) later();
+    }, this.#onFailure);
+  }
 }
 
 /** What `@mastra/core` before 1.0 has inside instead of the package; undefined for a newer one. */

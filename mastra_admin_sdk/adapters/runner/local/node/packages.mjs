@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import * as module from 'node:module';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 const CONDITIONS = new Set(['import', 'node', 'module', 'default']);
 
@@ -25,11 +26,22 @@ function findManifest(name, fromUrl) {
  *
  * The resolution of `require` would give the CommonJS build: a second copy, with classes of its own.
  */
-export function loadModule({ folder, manifest }, subpath = '.') {
-  const target = findTarget(manifest.exports ?? {}, subpath);
-  if (!target || !fs.existsSync(path.join(folder, target))) return undefined;
+export function loadModule(found, subpath = '.') {
+  const file = findFile(found, subpath);
   // From inside of the package: from elsewhere, Node 22 prints a warning about require() of an ES module.
-  return module.createRequire(path.join(folder, 'package.json'))(path.join(folder, target));
+  return file && module.createRequire(path.join(found.folder, 'package.json'))(file);
+}
+
+/** The same for modules that can't be loaded without waiting: with a top-level await, or just being imported elsewhere. */
+export async function importModule(found, subpath = '.') {
+  const file = findFile(found, subpath);
+  return file && import(pathToFileURL(file).href);
+}
+
+function findFile({ folder, manifest }, subpath) {
+  const target = findTarget(manifest.exports ?? {}, subpath);
+  const file = target && path.join(folder, target);
+  return file && fs.existsSync(file) ? file : undefined;
 }
 
 function findTarget(exports, subpath) {

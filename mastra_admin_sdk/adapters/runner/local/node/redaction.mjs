@@ -209,18 +209,21 @@ function hides(name, value) {
 
 // Secrets inside of texts.
 
-const SUSPICIOUS = /key|passw|passphrase|pwd|secret|token|authorization|credential|cookie|bearer|jwt|:\/\/[^\s/]*@/i;
-const NAME = String.raw`(?<![\w-])([\w-]{0,40}?(?:key|passw(?:or)?d|passphrase|pwd|secret|token|authorization|credential|cookie|bearer|jwt)s?\d*)`;
-const SEPARATOR = String.raw`(\\*["'\x60]?\s{0,8}(?:=>|[:=])\s{0,8})`;
+const WORDS = 'key|passw(?:or)?d|passphrase|pwd|secret|token|authorization|credential|cookie|bearer|jwt';
+const SUSPICIOUS = new RegExp(`${WORDS}|:\\/\\/[^\\s/]*@`, 'i');
+const SEPARATOR = String.raw`\\*["'\x60]?\s{0,8}(?:=>|[:=])\s{0,8}`;
+const ASSIGNED = new RegExp(`(?:${WORDS})s?\\d*${SEPARATOR}`, 'i'); // cheap, and rarely true of a text in a human language
+const NAME = String.raw`(?<![\w-])([\w-]{0,40}?(?:${WORDS})s?\d*)`;
 const QUOTED = String.raw`(\\*["'\x60])([\s\S]{0,8192}?)(?:(?<!\\)\3|$)`;
 const SCHEME = String.raw`(?:Bearer|Basic|Digest|Token|ApiKey)\s{1,4}[^\s"'\x60,;]+`;
 const BARE = String.raw`\\*["'\x60]?[^\s"'\x60,;&(){}[\]\\]+`; // the quote is one that never ends
-const ASSIGNMENT = new RegExp(`${NAME}${SEPARATOR}(?:${QUOTED}|(${SCHEME}|${BARE}))`, 'gi');
+const ASSIGNMENT = new RegExp(`${NAME}(${SEPARATOR})(?:${QUOTED}|(${SCHEME}|${BARE}))`, 'gi');
 const BEARER = /\b(Bearer)\s{1,4}(?=[^\s"']{0,64}\d)[\w.~+/=-]{8,}/gi;
 const ADDRESS = /(\b[a-z][a-z0-9+.-]{1,20}:\/\/[^\s:/@]{0,128}:)[^\s/@]{1,256}@/gi;
 
 function redactPatterns(text) {
-  return text.replace(ASSIGNMENT, redactAssignment).replace(BEARER, `$1 ${REDACTED}`).replace(ADDRESS, `$1${REDACTED}@`);
+  const assigned = ASSIGNED.test(text) ? text.replace(ASSIGNMENT, redactAssignment) : text;
+  return assigned.replace(BEARER, `$1 ${REDACTED}`).replace(ADDRESS, `$1${REDACTED}@`);
 }
 
 function redactAssignment(match, name, separator, quote, quoted, bare) {

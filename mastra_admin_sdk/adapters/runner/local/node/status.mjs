@@ -7,8 +7,8 @@ const INTERVAL_MS = 1_000;
 const { setTimeout, clearTimeout } = globalThis; // the app may replace them
 
 /**
- * The state of the preload. Whether the app is traced reaches the file at once: the runner reads it as soon as the
- * server is healthy. Counts reach it at most once a second, and at the end.
+ * The state of the preload. Whether and how the app is traced reaches the file at once: the runner reads it as soon as
+ * the server is healthy. Counts reach it at most once a second, and at the end.
  */
 export class Status {
   #file;
@@ -38,9 +38,10 @@ export class Status {
   }
 
   update(changes) {
+    const changed = Object.keys(changes).filter(name => this.#state[name] !== changes[name]);
     Object.assign(this.#state, changes);
-    if ('traced' in changes || 'reason' in changes) this.save();
-    else this.#schedule();
+    if (changed.some(name => name !== 'instances')) this.save();
+    else if (changed.length > 0) this.#schedule();
   }
 
   countWritten(types) {
@@ -49,7 +50,8 @@ export class Status {
   }
 
   countDropped(count, reason) {
-    this.update({ dropped: this.#state.dropped + count, dropped_reason: reason });
+    Object.assign(this.#state, { dropped: this.#state.dropped + count, dropped_reason: reason });
+    this.#schedule();
   }
 
   /** Writes the file now. It is small, and complete whenever somebody reads it. */

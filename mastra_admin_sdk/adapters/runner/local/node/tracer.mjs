@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { guarded } from './complaints.mjs';
 import { identify, tapLogs } from './exporter.mjs';
-import { addExporter, createInstance, findBuiltIn, findLibrary } from './observability.mjs';
+import { addExporter, createInstance, findBuiltIn, findLibrary, Library } from './observability.mjs';
 import { findPackage, loadModule } from './packages.mjs';
 
 export class Tracer {
@@ -15,6 +15,8 @@ export class Tracer {
   #attached = new WeakSet();
   #resolveSpan = () => undefined;
   #builtIn;
+  #found;
+  #library;
 
   constructor(settings, status, exporter) {
     this.#settings = settings;
@@ -45,9 +47,9 @@ export class Tracer {
     return mastra;
   }
 
-  /** Before 1.16 (roughly) observability can't be added to an instance that is there; after, an `observability.ts` must win. */
+  /** Older versions take observability only here. Newer ones take it later, too, which leaves room for an observability.ts. */
   #completeConfig(Mastra, [config, ...rest]) {
-    const library = Mastra.prototype.registerExporter || config?.observability || this.#builtIn ? undefined : this.#loadLibrary();
+    const library = Mastra.prototype.registerExporter || config?.observability || this.#builtIn ? undefined : this.#loadLibrary(() => {});
     if (!library) return undefined;
     const observability = new library.Observability({ configs: { default: createInstance(library, this.#exporter) } });
     this.#noteObservability('added');
@@ -58,17 +60,21 @@ export class Tracer {
     const core = findPackage('@mastra/core', url);
     this.#status.update({ core_version: core?.manifest.version ?? null, reason: 'no Mastra instance was made yet' });
     if (!core) return;
-    this.#resolveSpan = loadModule(core, './observability')?.resolveCurrentSpan ?? this.#resolveSpan;
     this.#builtIn = findBuiltIn(core);
+    this.#resolveSpan = loadModule(core, './observability')?.resolveCurrentSpan ?? this.#resolveSpan;
   }
 
   /** The app's own values would go before PORT and MASTRA_HOST. TLS ends at the router, so the server speaks plain HTTP. */
   #forceServer(mastra) {
     const { server } = this.#settings;
     if (!server || typeof mastra.getServer !== 'function') return;
+    let own;
+    let forced = { ...server };
     override(mastra, 'getServer', original => {
-      const { https: _https, ...own } = original() ?? {};
-      return { ...own, ...server };
+      const given = original();
+      if (given === own) return forced; // one object for one configuration, as without us
+      own = given;
+      return (forced = omitHttps({ ...given, ...server }));
     });
   }
 
@@ -78,11 +84,20 @@ export class Tracer {
     // An app with file-system routing brings its observability.ts after it has made the instance.
     if (typeof mastra.__registerFsObservability === 'function') {
       override(mastra, '__registerFsObservability', (original, ...args) => {
+        const before = mastra.observability;
         const result = original(...args);
-        this.#guarded('adding telemetry to observability.ts', () => this.#observe(mastra));
+        if (mastra.observability !== before) this.#guarded('adding telemetry to observability.ts', () => this.#change(mastra, before));
         return result;
       });
     }
+  }
+
+  /** Observability that the app brings later takes the place of what it had, which may have been ours. */
+  #change(mastra, before) {
+    const { instances } = this.#status.state;
+    this.#status.update({ instances: instances - before.listInstances().size });
+    this.#noteObservability('configured');
+    this.#observe(mastra);
   }
 
   #observe(mastra) {
@@ -98,7 +113,7 @@ export class Tracer {
   }
 
   #addObservability(mastra, registry) {
-    const library = this.#loadLibrary();
+    const library = this.#loadLibrary(() => this.#observe(mastra));
     if (!library) return;
     const instance = createInstance(library, this.#exporter);
     registry.registerInstance('default', instance, true);
@@ -126,13 +141,17 @@ export class Tracer {
     this.#status.update({ instances: this.#status.state.instances + 1, traced: true, reason: null });
   }
 
-  #loadLibrary() {
+  /** Returns what instances are made with; undefined when there is nothing, or not yet, in which case `later` is called. */
+  #loadLibrary(later) {
     const found = this.#findLibrary();
-    return found ? found.load() : this.#giveUp('the app configures no observability, and @mastra/observability is not in its build output');
+    if (!found) return this.#giveUp('the app configures no observability, and @mastra/observability is not in its build output');
+    this.#library ??= new Library(found, error => this.#fail('loading @mastra/observability', error));
+    return this.#library.get(() => this.#guarded('adding telemetry to Mastra', later));
   }
 
   #findLibrary() {
-    return this.#builtIn ?? findLibrary(pathToFileURL(fs.realpathSync(this.#settings.entry)).href);
+    this.#found ??= this.#builtIn ?? findLibrary(pathToFileURL(fs.realpathSync(this.#settings.entry)).href);
+    return this.#found;
   }
 
   #noteObservability(observability) {
@@ -145,15 +164,23 @@ export class Tracer {
   }
 
   #guarded(what, action) {
-    return guarded(what, () => {
-      try {
-        return action();
-      } catch (error) {
-        this.#giveUp(`${what} failed: ${error?.message ?? error}`);
-        throw error;
-      }
+    try {
+      return action();
+    } catch (error) {
+      return this.#fail(what, error);
+    }
+  }
+
+  #fail(what, error) {
+    this.#giveUp(`${what} failed: ${error?.message ?? error}`);
+    guarded(what, () => {
+      throw error;
     });
   }
+}
+
+function omitHttps({ https: _https, ...rest }) {
+  return rest;
 }
 
 /** Replaces a method of one object; `replace` gets the original, bound, and the arguments. */
