@@ -82,16 +82,15 @@ class Ingester:
 
     def measure_lag(self) -> Lag:
         """Return how many files and bytes wait, and for how many seconds the oldest of them has."""
-        targets = {file.key: file for file in list_files(self._root)}
         offsets = {offset.path: offset for offset in self._parts.storage.offsets.list()}
-        behind = self._list_behind(targets)
+        behind = [file for file in list_files(self._root) if _is_behind(file, offsets) and _has_line(file, offsets)]
         waiting = sum(file.size - start_position(file, offsets) for file in behind)
         oldest = min((file.modified for file in behind), default=time.time())
         return Lag(len(behind), waiting, max(0.0, time.time() - oldest) if behind else 0.0)
 
     def _list_behind(self, targets: dict[str, TelemetryFile]) -> list[TelemetryFile]:
         offsets = {offset.path: offset for offset in self._parts.storage.offsets.list()}
-        return [file for file in targets.values() if _is_behind(file, offsets) and _has_line(file, offsets)]
+        return [file for file in targets.values() if not _has_passed(file, offsets) and _has_line(file, offsets)]
 
     def _store(
         self, files: list[TelemetryFile], offsets: dict[str, Offset], role: HeldLease, stopping: Callable[[], bool]
@@ -166,6 +165,12 @@ class Ingester:
 
 def _is_behind(file: TelemetryFile, offsets: dict[str, Offset]) -> bool:
     return start_position(file, offsets) < file.size
+
+
+def _has_passed(file: TelemetryFile, offsets: dict[str, Offset]) -> bool:
+    """True when all that a file held when it was looked at is stored; it may have grown and more be stored since."""
+    known = offsets.get(file.key)
+    return known is not None and known.inode == file.inode and known.position >= file.size
 
 
 def _has_rested(file: TelemetryFile, offsets: dict[str, Offset]) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from mastra_admin_sdk.models import Offset
 from mastra_admin_sdk.ports.observability import Stream
 from mastra_admin_sdk.services.files import list_files, read_chunks, start_position
+from mastra_admin_sdk.services.ingestion import _has_passed
 
 
 def make(root: Path, name: str, body: bytes) -> Path:
@@ -66,3 +67,12 @@ def test_a_file_that_has_gone_has_no_chunks(tmp_path: Path) -> None:
     file = list_files(tmp_path)[0]
     path.unlink()
     assert list(read_chunks(file, 0)) == []
+
+
+def test_a_file_that_grew_and_was_stored_further_counts_as_stored(tmp_path: Path) -> None:
+    make(tmp_path, "spans/1_a.jsonl.open", b"1111\n")
+    seen = list_files(tmp_path)[0]
+    assert _has_passed(seen, {seen.key: Offset(seen.key, 500, seen.inode)})
+    assert _has_passed(seen, {seen.key: Offset(seen.key, 5, seen.inode)})
+    assert not _has_passed(seen, {seen.key: Offset(seen.key, 4, seen.inode)})
+    assert not _has_passed(seen, {seen.key: Offset(seen.key, 500, seen.inode + 1)})

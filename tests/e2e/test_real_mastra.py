@@ -1,0 +1,131 @@
+"""The main job on real software: npm, `mastra build`, Node, Caddy, chDB, from a folder to DataFrames.
+
+One home and one deployed example serve all tests of this file; they run in the order they stand in.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fixtures.homes import look_from_outside
+from fixtures.quick import find_free_port, find_port_range
+
+from mastra_admin_sdk import LiveDeployment, MastraAdmin
+from mastra_admin_sdk.ports.observability import LOG_COLUMNS, METRIC_COLUMNS, SPAN_COLUMNS, TRACE_COLUMNS
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.mastra,
+    pytest.mark.timeout(900),
+    pytest.mark.xdist_group("real-mastra"),
+]
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+PROJECTS = Path(__file__).parents[1] / "projects"
+SECRET = "sk-this-must-never-be-shown-4711"
+
+
+@pytest.fixture(scope="module")
+def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MastraAdmin]:
+    home = tmp_path_factory.mktemp("a home") / "with space"
+    with MastraAdmin(
+        home,
+        source_paths=[str(NOTEBOOKS), str(PROJECTS)],
+        router_port=find_free_port(),
+        server_ports=find_port_range(),
+        drain_timeout=5.0,
+    ) as opened:
+        yield opened
+        opened.down()
+    left = look_from_outside(home)
+    assert left["processes"] == [], left
+
+
+@pytest.fixture(scope="module")
+def live(admin: MastraAdmin) -> LiveDeployment:
+    project = admin.projects.create(
+        admin.teams.create("Search"), source=str(NOTEBOOKS / "weather-agent"), env={"API_KEY": SECRET}
+    )
+    deployed: LiveDeployment = admin.deploy(project)
+    admin.start()
+    return deployed
+
+
+def test_an_app_without_observability_is_traced_within_three_seconds(admin: MastraAdmin, live: LiveDeployment) -> None:
+    assert "@mastra/observability" not in (NOTEBOOKS / "weather-agent" / "package.json").read_text()
+    answer = live.agent("weather-agent").generate("How is the weather in Paris?")
+    ended = time.monotonic()
+    trace = admin.trace(answer["traceId"], wait=10)
+    assert time.monotonic() - ended < 3
+    frame = trace.frame
+    assert {"agent_run", "model_generation", "tool_call"} <= set(frame["type"])
+    generation = frame[frame["type"] == "model_generation"].iloc[0]
+    assert generation["input_tokens"] > 0
+    assert generation["output_tokens"] > 0
+    assert set(frame["build_id"]) == {live.build.id}
+    assert "agent_run" in repr(trace) or "weather-agent" in repr(trace)
+    assert "<script" not in trace._repr_html_()
+
+
+def test_frames_have_their_columns_and_filters_work(admin: MastraAdmin, live: LiveDeployment) -> None:
+    live.workflow("forecast").start({"city": "Paris"})
+    failed = live.workflow("forecast").start({"city": "boom"})
+    assert failed["status"] == "failed"
+    admin.trace(failed["traceId"], wait=10)
+    spans = admin.spans(project="weather-agent", since="1h")
+    assert tuple(spans.columns) == SPAN_COLUMNS
+    assert str(spans["start_time"].dt.tz) == "UTC"
+    errors = admin.spans(project="weather-agent", type="workflow_run", status="error")
+    assert list(errors["trace_id"]) == [failed["traceId"]]
+    traces = live.traces()
+    assert tuple(traces.columns) == TRACE_COLUMNS
+    assert {"agent_run", "workflow_run"} <= set(traces["type"])
+    assert tuple(admin.metrics(project="weather-agent").columns) == METRIC_COLUMNS
+    assert not admin.metrics(project="weather-agent").empty
+    assert admin.rejects().empty
+
+
+def test_log_lines_arrive_with_their_trace(admin: MastraAdmin, live: LiveDeployment) -> None:
+    logs = live.logs(text="Fetching the weather")
+    assert tuple(logs.columns) == LOG_COLUMNS
+    assert not logs.empty
+    assert set(logs["trace_id"]) <= set(live.spans()["trace_id"])
+
+
+def test_sql_is_read_only_and_takes_parameters(admin: MastraAdmin, live: LiveDeployment) -> None:
+    count = admin.sql("SELECT count() AS n FROM mastra_admin_spans WHERE type = %(type)s", {"type": "agent_run"})[
+        "n"
+    ].iloc[0]
+    assert count == len(live.spans(type="agent_run"))
+
+
+def test_no_secret_is_in_anything_that_was_written(admin: MastraAdmin, live: LiveDeployment) -> None:
+    raw = SECRET.encode()
+    hits = [
+        str(path)
+        for path in admin.home.path.rglob("*")
+        if path.is_file() and not path.is_symlink() and "artifacts" not in path.parts and raw in path.read_bytes()
+    ]
+    assert hits == []
+    assert SECRET not in repr(live) + repr(admin) + json.dumps([str(event) for event in admin.events.list()])
+
+
+def test_what_the_app_wrote_survives_redeploy_and_rollback(live: LiveDeployment) -> None:
+    assert live.request("POST", "/visits").json() == {"visits": 1}
+    live.redeploy()
+    assert live.request("GET", "/visits").json() == {"visits": 1}
+    assert live.request("POST", "/visits").json() == {"visits": 2}
+    live.rollback()
+    assert live.request("GET", "/visits").json() == {"visits": 2}
+    assert [build.status for build in live.builds] == ["succeeded"] * 3
+
+
+def test_an_app_with_exporters_of_its_own_is_traced_and_keeps_them(admin: MastraAdmin) -> None:
+    project = admin.projects.create("search", source=str(PROJECTS / "own-exporter"))
+    deployed = admin.deploy(project)
+    assert deployed.process is not None
+    assert deployed.process.trace_status["observability"] == "configured"
