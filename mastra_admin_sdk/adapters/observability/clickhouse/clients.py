@@ -14,6 +14,7 @@ from clickhouse_driver.defines import DBMS_MIN_PROTOCOL_VERSION_WITH_PARAMETERS
 from mastra_admin_sdk.errors import ForkedProcess
 
 from .addresses import FindAddress, Role
+from .embedded.connection import COLUMNS_BY_TEXT
 from .parameters import Statement, encode
 from .translation import translate_errors
 
@@ -111,6 +112,7 @@ def make_call(client: Client, statement: Statement, settings: Mapping[str, Any])
     """
     if client.connection.server_info.used_revision < DBMS_MIN_PROTOCOL_VERSION_WITH_PARAMETERS:
         bound = {f"param_{name}": encode(value) for name, value in statement.values.items()}
-        return {"query": statement.sql, "settings": {**settings, **bound}}
+        ours = {COLUMNS_BY_TEXT: 1} if statement.has_fixed_columns else {}
+        return {"query": statement.sql, "settings": {**settings, **ours, **bound}}
     values = dict(statement.values)
     return {"query": statement.sql, "params": values, "settings": {**settings, "server_side_params": True}}

@@ -26,6 +26,8 @@ class Statement:
 
     sql: str
     values: Mapping[str, Any] = field(default_factory=dict)
+    has_fixed_columns: bool = False
+    """True when no value changes the types of its columns, as is so for all statements of our own."""
 
 
 def bind(query: str, parameters: Mapping[str, Any] | None) -> Statement:

@@ -35,8 +35,12 @@ _LISTS: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...], str]] = {
 _ORDERS = {"newest": "DESC", "oldest": "ASC"}
 
 
-def build_spans(filters: TelemetryFilter) -> Statement:
-    """Return the spans that match: finished ones and running ones, each side cut before they are put together."""
+def build_spans(filters: TelemetryFilter, *, running: bool = True) -> Statement:
+    """Return the spans that match: finished ones and running ones, each side cut before they are put together.
+
+    Parameters:
+        running: False when there are no running spans at the moment, which saves looking for them.
+    """
     columns = pick_columns(filters, SPAN_COLUMNS)
     _refuse_unknown(filters, {*_SPAN_FILTERS, "text"}, "spans")
     order = _find_order(filters, {**_ORDERS, "slowest": "duration_ms DESC"}, "start_time")
@@ -49,22 +53,22 @@ def build_spans(filters: TelemetryFilter) -> Statement:
     needed = ", ".join(dict.fromkeys([*columns, "start_time", "duration_ms", "span_id"]))
     tail = f"ORDER BY {order}{_limit(filters)}"
     parts = [
-        f"SELECT * FROM (SELECT {needed} FROM {table}{_where(where)} {tail})" for table in _list_sources(filters.status)
+        f"SELECT * FROM (SELECT {needed} FROM {table}{_where(where)} {tail})"
+        for table in _list_sources(filters.status, running)
     ]
     sql = f"SELECT {', '.join(columns)} FROM ({' UNION ALL '.join(parts)}) ORDER BY {order}, span_id{_limit(filters)}"
-    return Statement(sql, _collect(filters, _SPAN_FILTERS))
+    return _make(sql, _collect(filters, _SPAN_FILTERS))
 
 
-def build_trace(trace_id: str) -> Statement:
+def build_trace(trace_id: str, *, running: bool = True) -> Statement:
     """Return all spans of one trace, oldest first."""
     names = ", ".join(SPAN_COLUMNS)
-    parts = [f"SELECT {names} FROM {table} WHERE trace_id = {{trace_id:String}}" for table in (FINISHED, RUNNING)]
-    return Statement(
-        f"SELECT * FROM ({' UNION ALL '.join(parts)}) ORDER BY start_time, span_id", {"trace_id": trace_id}
-    )
+    tables = _list_sources(None, running)
+    parts = [f"SELECT {names} FROM {table} WHERE trace_id = {{trace_id:String}}" for table in tables]
+    return _make(f"SELECT * FROM ({' UNION ALL '.join(parts)}) ORDER BY start_time, span_id", {"trace_id": trace_id})
 
 
-def build_traces(filters: TelemetryFilter) -> Statement:
+def build_traces(filters: TelemetryFilter, *, running: bool = True) -> Statement:
     """Return a row a trace: the root's name, type and status, and what all its spans come to.
 
     Its root is the span without a parent, or the earliest one as long as that one isn't known.
@@ -75,7 +79,7 @@ def build_traces(filters: TelemetryFilter) -> Statement:
     light = "trace_id, span_id, parent_span_id, name, type, status, start_time, end_time, project_id, deployment_id, "
     light += "build_id, entity_id, input_tokens, output_tokens, thread_id, resource_id, is_root"
     where = [*_match(filters, _COMMON), *_around(filters)]
-    parts = [f"SELECT {light} FROM {table}{_where(where)}" for table in (FINISHED, RUNNING)]
+    parts = [f"SELECT {light} FROM {table}{_where(where)}" for table in _list_sources(None, running)]
     having = [
         *_match(filters, ("type", "status", "name", "thread_id", "resource_id")),
         *_between(filters, "start_time"),
@@ -88,7 +92,7 @@ def build_traces(filters: TelemetryFilter) -> Statement:
         f"FROM ({' UNION ALL '.join(parts)}) AS s GROUP BY trace_id)){_where(having)} "
         f"ORDER BY {order}, trace_id{_limit(filters)}"
     )
-    return Statement(sql, _collect(filters, _SPAN_FILTERS))
+    return _make(sql, _collect(filters, _SPAN_FILTERS))
 
 
 # Steps and inferences repeat the tokens of the generation that they are part of: where there are generations, only
@@ -120,13 +124,13 @@ def build_list(kind: str, filters: TelemetryFilter) -> Statement:
     if filters.text:
         where.append(f"positionCaseInsensitiveUTF8({text_column}, {{text:String}}) > 0")
     sql = f"SELECT {', '.join(columns)} FROM {table}{_where(where)} ORDER BY {order}, id{_limit(filters)}"
-    return Statement(sql, _collect(filters, known))
+    return _make(sql, _collect(filters, known))
 
 
 def build_rejects(limit: int) -> Statement:
     """Return the lines that became no row, newest first."""
     names = ", ".join(REJECT_COLUMNS)
-    return Statement(f"SELECT {names} FROM mastra_admin_rejects ORDER BY time DESC, path, position LIMIT {int(limit)}")
+    return _make(f"SELECT {names} FROM mastra_admin_rejects ORDER BY time DESC, path, position LIMIT {int(limit)}", {})
 
 
 def pick_columns(filters: TelemetryFilter, known: Sequence[str]) -> tuple[str, ...]:
@@ -147,10 +151,19 @@ def pick_columns(filters: TelemetryFilter, known: Sequence[str]) -> tuple[str, .
     return tuple(dict.fromkeys(filters.columns))
 
 
-def _list_sources(status: str | None) -> tuple[str, ...]:
-    if status is None:
-        return (FINISHED, RUNNING)
-    return (RUNNING,) if status == "running" else (FINISHED,)
+def build_open_count() -> Statement:
+    """Return how many spans are open, or were when they were last tidied up."""
+    return _make("SELECT count() AS spans FROM mastra_admin_spans_open", {})
+
+
+def _make(sql: str, values: Mapping[str, Any]) -> Statement:
+    return Statement(sql, values, has_fixed_columns=True)
+
+
+def _list_sources(status: str | None, running: bool) -> tuple[str, ...]:
+    if status == "running":
+        return (RUNNING,)
+    return (FINISHED, RUNNING) if running and status is None else (FINISHED,)
 
 
 def _refuse_unknown(filters: TelemetryFilter, known: set[str], what: str) -> None:

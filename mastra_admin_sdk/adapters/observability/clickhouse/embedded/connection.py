@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import IO, cast
 
+from .planning import Plan, Planner
 from .protocol import (
     REVISION,
     ClientPacket,
@@ -32,7 +33,7 @@ from .protocol import (
     read_query,
 )
 from .sessions import Column, EngineError, Pool, Session, quote
-from .statements import DATABASE, Insert, Kind, Refused, check_reads_inside, classify, parse_insert
+from .statements import DATABASE, Insert, Kind, Refused, parse_insert
 from .watch import Ended, Running, Watch
 
 logger = logging.getLogger(__name__)
@@ -51,7 +52,10 @@ _WRONG_PASSWORD = 516
 _CANCELLED = 394
 _REFUSED = 497
 
-_IGNORED_SETTINGS = frozenset({"readonly", "max_execution_time"})
+COLUMNS_BY_TEXT = "columns_by_text"
+"""Setting by which a client promises that values of parameters don't change the types of its query's columns."""
+
+_KNOWN_SETTINGS = frozenset({"readonly", "max_execution_time", COLUMNS_BY_TEXT})
 
 
 Busy = Callable[[], AbstractContextManager[None]]
@@ -62,10 +66,10 @@ class Engine:
     """What all connections share."""
 
     pool: Pool
+    planner: Planner
     watch: Watch
     version: tuple[int, int, int]
     passwords: Mapping[str, str]
-    outside: frozenset[str]
 
 
 class Connection:
@@ -150,34 +154,29 @@ class Connection:
             self._socket.sendall(encode_packet(ServerPacket.END_OF_STREAM))
 
     def _execute(self, query: Query) -> None:
-        insert = parse_insert(query.sql)
-        kind = Kind.INSERT if insert else classify(canonical := self._engine.pool.parse(query.sql))
-        if kind in {Kind.INSERT, Kind.CHANGE} and self._user != OWNER:
+        plan = self._engine.planner.plan(query.sql)
+        if plan.kind in {Kind.INSERT, Kind.CHANGE} and self._user != OWNER:
             raise EngineError(_READONLY, f"Code: {_READONLY}. {self._user}: Cannot execute query in readonly mode.")
-        if insert:
+        if insert := parse_insert(query.sql):
             self._insert(insert)
-        elif kind is Kind.CHANGE:
+        elif plan.kind is Kind.CHANGE:
             self._change(query)
         else:
-            check_reads_inside(canonical, self._engine.outside)
-            self._select(query, kind, canonical)
+            self._select(query, plan)
 
-    def _select(self, query: Query, kind: Kind, canonical: str) -> None:
+    def _select(self, query: Query, plan: Plan) -> None:
         parameters = _take_parameters(query.settings)
-        refused = query.settings.keys() - parameters.keys() - _IGNORED_SETTINGS
-        refused -= {f"param_{name}" for name in parameters}
-        if refused:
-            names = ", ".join(sorted(refused))
-            raise EngineError(_READONLY, f"Code: {_READONLY}. Cannot modify {names} in readonly mode.")
+        _refuse_settings(query.settings)
         seconds = float(query.settings.get("max_execution_time") or 0)
         with self._watched(seconds or None) as running, self._engine.pool.read() as session:
-            head = encode_block_head(self._revision)
-            if kind is Kind.SELECT:
-                columns = _describe(session, canonical, parameters)
+            if plan.kind is Kind.SELECT:
+                by_text = query.settings.get(COLUMNS_BY_TEXT) == "1"
+                columns = self._engine.planner.describe(session, plan, parameters, by_text=by_text)
                 blocks = session.stream(f"/* {running.mark} */ {query.sql}", parameters)
             else:
                 columns = _describe_by_running(session, query.sql)
                 blocks = iter([data] if (data := session.run(query.sql, format="Native")) else [])
+            head = encode_block_head(self._revision)
             self._socket.sendall(head + encode_empty_block([(column.name, column.type) for column in columns]))
             for block in blocks:
                 self._socket.sendall(head)
@@ -233,12 +232,13 @@ class Connection:
         return [Column(name, found[name]) for name in insert.columns or found]
 
     def _change(self, query: Query) -> None:
-        settings = {name: value for name, value in query.settings.items() if name not in _IGNORED_SETTINGS}
+        settings = {name: value for name, value in query.settings.items() if name not in _KNOWN_SETTINGS}
         with self._engine.pool.write() as session:
             before = _read_settings(session, settings)
             try:
                 session.set(settings)
                 session.run(query.sql, format="Null")
+                self._engine.planner.forget()
             finally:
                 session.set(before)
 
@@ -260,9 +260,11 @@ def _take_parameters(settings: Mapping[str, str]) -> dict[str, str]:
     return {name.removeprefix("param_"): value for name, value in settings.items() if name.startswith("param_")}
 
 
-def _describe(session: Session, canonical: str, parameters: Mapping[str, str]) -> list[Column]:
-    output = session.run(f"DESCRIBE TABLE ({canonical})", format="JSONCompactEachRow", parameters=parameters)
-    return [Column(row[0], row[1]) for row in map(json.loads, output.decode().splitlines())]
+def _refuse_settings(settings: Mapping[str, str]) -> None:
+    refused = [name for name in settings if name not in _KNOWN_SETTINGS and not name.startswith("param_")]
+    if refused:
+        names = ", ".join(sorted(refused))
+        raise EngineError(_READONLY, f"Code: {_READONLY}. Cannot modify {names} in readonly mode.")
 
 
 def _describe_by_running(session: Session, sql: str) -> list[Column]:

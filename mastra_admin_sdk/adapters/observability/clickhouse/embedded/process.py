@@ -18,11 +18,11 @@ from typing import Any
 from mastra_admin_sdk.host import boot_id, start_ticks
 
 from .connection import OWNER, READER, Engine
+from .planning import Planner
 from .record import LIFE_LOCK, TEMPORARY, EngineRecord, remove_record, write_record
 from .sandbox import confine
 from .server import Server
 from .sessions import EngineError, Pool
-from .statements import list_outside
 from .watch import Watch
 
 logger = logging.getLogger(__name__)
@@ -70,8 +70,7 @@ def _serve(pool: Pool, run_folder: Path, config: Config) -> None:
     passwords = {OWNER: secrets.token_hex(24), READER: secrets.token_hex(24)}
     version = pool.control.run("SELECT version()").decode().strip()
     watch = Watch(pool.kill)
-    outside = list_outside(pool.list_table_functions())
-    server = Server(Engine(pool, watch, _split(version), passwords, outside), idle_seconds=config.idle_seconds)
+    server = Server(Engine(pool, Planner(pool), watch, _split(version), passwords), idle_seconds=config.idle_seconds)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
     pid = os.getpid()
