@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from mastra_admin_sdk.services.traces import Trace
 
 _ID_LENGTH = 32
+_SHORT_ID_LENGTH = 12
+_ROOM_FOR_WHOLE_IDS = 110
 _TRACE_COLUMNS = (
     Column("TRACE"),
     Column("WHEN"),
@@ -173,7 +175,9 @@ def _list_traces(session: Session, frame: pd.DataFrame, since: str) -> None:
         output.line(f"No traces {_name_range(since)}. Call an agent, or look further back with --since 7d.")
         return
     now = utc_now()
-    rows = [_list_cells(row, now) for row in iterate_records(frame)]
+    # As `traces` itself takes the beginning of an id, a narrow terminal has room for names.
+    length = _ID_LENGTH if output.width >= _ROOM_FOR_WHOLE_IDS else _SHORT_ID_LENGTH
+    rows = [_list_cells(row, now, length) for row in iterate_records(frame)]
     output.lines(render_table(_TRACE_COLUMNS, rows, width=output.width))
     output.line()
     if frame.attrs.get("truncated"):
@@ -189,11 +193,11 @@ def _name_range(since: str) -> str:
     )
 
 
-def _list_cells(row: dict[str, Any], now: datetime) -> tuple[object, ...]:
+def _list_cells(row: dict[str, Any], now: datetime, id_length: int) -> tuple[object, ...]:
     tokens = (to_json_value(row["input_tokens"]) or 0) + (to_json_value(row["output_tokens"]) or 0)
     took = row["duration_ms"]
     return (
-        row["trace_id"],
+        row["trace_id"][:id_length],
         relative_time(datetime.fromisoformat(row["start_time"]), now),
         row["name"],
         row["status"],

@@ -46,15 +46,22 @@ def parse_csv(frame: pd.DataFrame) -> list[list[str]]:
     return list(csv.reader(io.StringIO("".join(iterate_csv(frame)), newline="")))
 
 
-def test_traces_are_listed_with_whole_ids_in_80_columns(command_line: CommandLine) -> None:
+def test_traces_are_listed_in_80_columns(command_line: CommandLine) -> None:
     command_line.store.frames["traces"] = make_traces()
     found = command_line.run("traces")
     assert found.exit_code == 0, found.output
     title, row, *_ = found.stdout.splitlines()
     assert title.split() == ["TRACE", "WHEN", "NAME", "STATUS", "TOOK", "SPANS", "TOKENS"]
-    assert row.startswith(TRACE)
+    assert row.startswith(f"{TRACE[:12]}  ")
+    assert "agent run: 'weather-agent'" in row
     assert row.split()[-4:] == ["1.23", "s", "9", "150"]
     assert max(len(title), len(row)) <= 80
+
+
+def test_a_wide_terminal_shows_whole_trace_ids(command_line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    command_line.store.frames["traces"] = make_traces()
+    monkeypatch.setenv("COLUMNS", "120")
+    assert command_line.run("traces").stdout.splitlines()[1].startswith(f"{TRACE}  ")
 
 
 def test_filters_reach_the_store(command_line: CommandLine) -> None:
