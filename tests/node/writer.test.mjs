@@ -41,12 +41,16 @@ function failure(code) {
 test('a line is in the file within 50 ms while the event loop turns', async t => {
   const folder = path.join(makeFolder(t), 'not', 'there', 'yet');
   const writer = makeWriter(folder);
-  writer.write('first', 'log');
-  await until('the first line', () => writer.news.written === 1); // opens the file
-  const begin = performance.now();
-  writer.write('second', 'log');
-  await until('the second line', () => readTexts(folder).includes('second'));
-  assert.ok(performance.now() - begin < 50, `took ${performance.now() - begin} ms`);
+  const times = [];
+  for (const line of numbered(21)) {
+    const begin = performance.now();
+    writer.write(line, 'log');
+    await until(line, () => nodeFs.existsSync(folder) && readTexts(folder).includes(line));
+    times.push(performance.now() - begin);
+    await sleep(2);
+  }
+  const median = times.sort((one, other) => one - other)[10]; // a busy machine delays now and then
+  assert.ok(median < 50, `took ${median} ms`);
 });
 
 test('a file is called .jsonl.open while it is written and .jsonl when it is closed', async t => {
