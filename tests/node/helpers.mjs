@@ -30,16 +30,16 @@ export function listFiles(folder) {
   return fs.existsSync(folder) ? fs.readdirSync(folder).sort() : [];
 }
 
-/** All lines in `folder`, parsed, in the order of their files; a torn or broken line fails here. */
+/** All lines in `folder`, parsed, in the order of their files; a broken line fails here. */
 export function readLines(folder) {
   return readTexts(folder).map(text => JSON.parse(text));
 }
 
-/** All lines in `folder` as texts. */
+/** All whole lines in `folder` as texts. Only a file that is still open may end in a torn one. */
 export function readTexts(folder) {
   return listFiles(folder).flatMap(name => {
     const text = fs.readFileSync(path.join(folder, name), 'utf8');
-    if (text !== '' && !text.endsWith('\n')) throw new Error(`${name} ends in a torn line: ${text.slice(-80)}`);
+    if (text !== '' && !text.endsWith('\n') && !name.endsWith('.open')) throw new Error(`${name} ends in a torn line: ${text.slice(-80)}`);
     return text.split('\n').slice(0, -1);
   });
 }
