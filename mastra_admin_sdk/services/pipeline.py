@@ -64,13 +64,21 @@ class Pipeline:
         if deployment.current_build_id != build.id:
             project = self._parts.storage.projects.get(deployment.project_id)
             host = self._path.routes.list_hosts(project, deployment)[0]
-            changes["previous_build_id"] = deployment.current_build_id
+            if not self._is_repeated(deployment.current_build_id, build):
+                changes["previous_build_id"] = deployment.current_build_id
             changes["current_build_id"] = build.id
             changes["public_url"] = self._parts.router.make_url(host)
         self._parts.storage.deployments.transition(
             deployment.id, DeploymentStatus.RUNNING, expected=tuple(DeploymentStatus), **changes
         )
         self._parts.record("live", "deployment", deployment.id, build=build.number, port=process.port)
+
+    def _is_repeated(self, former_id: str | None, build: Build) -> bool:
+        """True when a restart runs the artifact and environment that ran before: going back would change nothing."""
+        if former_id is None:
+            return False
+        former = self._parts.storage.builds.get(former_id)
+        return (former.artifact_build_id, former.env_version) == (build.artifact_build_id, build.env_version)
 
     def succeed(self, build: Build, phases: dict[str, float] | None = None) -> Build:
         """End a build that is live and whose predecessor is gone."""

@@ -122,6 +122,17 @@ def test_going_back_starts_the_kept_artifact_with_the_environment_it_had(
     assert ask(live)["version"] == "v2"
 
 
+def test_going_back_passes_over_restarts_that_changed_nothing(
+    admin: MastraAdmin, project: Project, source: Path
+) -> None:
+    live = admin.deploy(project)
+    write_source(source, version="v2")
+    live.redeploy()
+    live.restart()
+    live.rollback()
+    assert ask(live)["version"] == "v1"
+
+
 def test_what_the_app_wrote_survives_redeploy_rollback_and_restart(
     admin: MastraAdmin, project: Project, source: Path
 ) -> None:
