@@ -218,12 +218,13 @@ class BuildQueue:
     def _take_back(self, build: Build) -> None:
         """End what a build had started; if hosts were about to lead there, lead them back."""
         deployment = self._parts.storage.deployments.get(build.deployment_id)
+        project = self._parts.storage.projects.get(deployment.project_id)
         running = self._path.servers.list_running(build.deployment_id)
         old = next((item for item in running if item.build_id != build.id), None)
         if old is None:
             self._path.routes.close(deployment.id)
-        elif not self._path.routes.leads_to(deployment.id, old):
-            self._path.routes.lead_to(self._parts.storage.projects.get(deployment.project_id), deployment, old)
+        elif not self._path.routes.leads_to(project, deployment, old):
+            self._path.routes.lead_to(project, deployment, old)
         for process in self._path.servers.list_alive(build.deployment_id):
             if process.build_id == build.id:
                 self._path.servers.end(process)

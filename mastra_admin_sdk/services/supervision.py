@@ -87,7 +87,10 @@ class Supervisor:
         alive = self._path.servers.list_alive(deployment.id)
         if not self._is_wanted(deployment):
             return bool(alive or self._parts.storage.routes.list(deployment.id))
-        return not (len(alive) == 1 and alive == self._list_serving(deployment) and self._is_led_to(alive[0]))
+        is_alone = len(alive) == 1 and alive == self._list_serving(deployment)
+        return not (
+            is_alone and deployment.status is DeploymentStatus.RUNNING and self._is_led_to(deployment, alive[0])
+        )
 
     def _has_settled(self, deployment: Deployment) -> bool:
         """False when whoever changed it died before the last word was written."""
@@ -102,8 +105,9 @@ class Supervisor:
             and deployment.status is not DeploymentStatus.FAILED
         )
 
-    def _is_led_to(self, process: Process) -> bool:
-        return self._path.routes.leads_to(process.deployment_id, process)
+    def _is_led_to(self, deployment: Deployment, process: Process) -> bool:
+        project = self._parts.storage.projects.get(deployment.project_id)
+        return self._path.routes.leads_to(project, deployment, process)
 
     def _mend(self, deployment: Deployment, check: CancelCheck) -> None:
         with self._parts.leases.hold(lock_name(deployment.id), timeout=0.5, what=deployment.slug) as lock:
@@ -131,9 +135,12 @@ class Supervisor:
     def _serve(self, deployment: Deployment, check: CancelCheck) -> None:
         """See that one server of the current build runs, that the hosts lead to it, and that no other is left."""
         serving = self._list_serving(deployment)
-        if serving and not self._is_led_to(serving[0]):
+        if serving and not self._is_led_to(deployment, serving[0]):
             project = self._parts.storage.projects.get(deployment.project_id)
             self._path.routes.lead_to(project, deployment, serving[0])
+        if serving and deployment.status is not DeploymentStatus.RUNNING:
+            # Whoever started it died before the last word was written.
+            self._record_running(deployment, serving[0])
         kept = {item.id for item in serving}
         self._path.retire(item for item in self._path.servers.list_alive(deployment.id) if item.id not in kept)
         if not serving:
@@ -197,15 +204,17 @@ class Supervisor:
         redactor = Redactor(open_env(self._parts.secrets, build.env_snapshot)[2])
 
         def record(process: Process) -> None:
-            self._parts.storage.processes.update(process.id, restarts=restarts)
-            self._parts.storage.deployments.transition(
-                deployment.id, DeploymentStatus.RUNNING, expected=tuple(DeploymentStatus), status_reason=None
-            )
-            self._parts.record("restarted", "deployment", deployment.id, process=process.id, restarts=restarts)
+            self._record_running(deployment, self._parts.storage.processes.update(process.id, restarts=restarts))
 
         with LineLog(path, redactor) as log:
             log.write(f"Starting the server again ({restarts} ends before)", stream="info")
             self._path.revive(deployment, log, check, record)
+
+    def _record_running(self, deployment: Deployment, process: Process) -> None:
+        self._parts.storage.deployments.transition(
+            deployment.id, DeploymentStatus.RUNNING, expected=tuple(DeploymentStatus), status_reason=None
+        )
+        self._parts.record("restarted", "deployment", deployment.id, process=process.id, restarts=process.restarts)
 
     def _list_recent_ends(self, deployment: Deployment) -> Sequence[Process]:
         """Ends that nobody asked for, of the current build, within the window."""

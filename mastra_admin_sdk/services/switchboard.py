@@ -53,11 +53,12 @@ class Switchboard:
                     self._remove(route)
         return hosts
 
-    def leads_to(self, deployment_id: str, process: Process) -> bool:
-        """True when the deployment has routes on record and all of them lead to that server."""
-        routes = self._parts.storage.routes.list(deployment_id)
+    def leads_to(self, project: Project, deployment: Deployment, process: Process) -> bool:
+        """True when the hosts of a deployment, all of them and no others, lead to that server on record."""
         target = (process.host, process.port)
-        return bool(routes) and all((route.target_host, route.target_port) == target for route in routes)
+        wanted = {(host, *target) for host in self.list_hosts(project, deployment)}
+        routes = self._parts.storage.routes.list(deployment.id)
+        return wanted == {(route.host, route.target_host, route.target_port) for route in routes}
 
     def close(self, deployment_id: str) -> None:
         """Take a deployment's routes out of the router and the records."""
