@@ -88,6 +88,8 @@ class BuildWorker:
         pulse = Pulse(self._parts, build, self._stop)
         try:
             self._pipeline.run(build, pulse.check)
+        except NotFound as exc:
+            logger.info("Build %s was deleted while it ran: %s", build.id, exc.message)
         except Conflict as exc:
             logger.warning("Build %s is given up by this worker: %s", build.id, exc.message)
             self._give_back(build)
@@ -99,13 +101,25 @@ class BuildWorker:
             pulse.close()
 
     def _give_back(self, build: Build, *, failed: bool = False) -> None:
-        """Return a build to the queue, if it is still this worker's; one that failed again and again ends."""
+        """Return a build to the queue, if it is still this worker's; one that failed again and again ends.
+
+        A database that is full or away is waited for: while this process lives, nobody else takes the build soon.
+        """
         to = BuildStatus.FAILED if failed and build.generation >= MOST_CLAIMS else BuildStatus.QUEUED
         changes = {"error_message": "It failed in MastraAdmin itself; see its log."} if to.is_final else {}
-        try:
-            self._parts.storage.builds.transition(build.id, to, expected=ACTIVE, generation=build.generation, **changes)
-        except (Conflict, NotFound):
-            logger.info("Build %s had ended or was somebody else's before it could be given back", build.id)
+        while True:
+            try:
+                self._parts.storage.builds.transition(
+                    build.id, to, expected=ACTIVE, generation=build.generation, **changes
+                )
+                return
+            except (Conflict, NotFound):
+                logger.info("Build %s had ended or was somebody else's before it could be given back", build.id)
+                return
+            except MastraAdminError as exc:
+                logger.warning("Build %s could not be given back yet: %s", build.id, exc.message)
+            if self._stop.wait(_HEARTBEAT):
+                return
 
 
 class Pulse:

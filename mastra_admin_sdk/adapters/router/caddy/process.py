@@ -65,9 +65,9 @@ class CaddyProcess:
 
     def stop(self) -> None:
         """End Caddy, whoever started it, and remove what it leaves."""
-        with suppress(RouterError):  # it hangs: then it is ended by its record
-            self._write_record(self.client.find_pid())
         known = self._read_record()
+        with suppress(RouterError):  # it hangs: then it is ended by its record
+            known = _describe(self.client.find_pid()) or known
         if known:
             self._end(known, _STOP_TIMEOUT if self._ask_to_stop() else 0)
         self._clear()
@@ -204,9 +204,8 @@ class CaddyProcess:
     # --- the record ---------------------------------------------------------------------------------------------------
 
     def _write_record(self, pid: int | None) -> None:
-        ticks = start_ticks(pid) if pid else None
-        if ticks is not None:
-            record = {"pid": pid, "start_ticks": ticks, "boot_id": boot_id()}
+        record = _describe(pid)
+        if record:
             write_atomically(self._record, json.dumps(record))
 
     def _read_record(self) -> dict[str, Any] | None:
@@ -253,6 +252,12 @@ def _make_private(folder: Path) -> None:
             f"The folder {folder} for the router's socket isn't private to this user.",
             hint="Remove it, or move the home to a path of less than 90 characters.",
         )
+
+
+def _describe(pid: int | None) -> dict[str, Any] | None:
+    """Return what tells a process from a later one with its pid; nothing when it is gone."""
+    ticks = start_ticks(pid) if pid else None
+    return None if ticks is None else {"pid": pid, "start_ticks": ticks, "boot_id": boot_id()}
 
 
 def _disown(process: subprocess.Popen[bytes]) -> None:

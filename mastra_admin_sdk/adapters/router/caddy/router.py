@@ -209,6 +209,12 @@ class LocalRouter(Router):
                 f"Another process has held the router of {self._home.path} for {_LOCK_TIMEOUT:.0f} s.",
                 hint="Wait for it, or end it; `mastra-admin ps` shows what runs.",
             ) from exc
+        except OSError as exc:
+            raise RouterError(
+                f"The router's files in {self._home.path} can't be written: {exc.strerror or exc}.",
+                hint="Look at free disk space and the permissions of the home folder.",
+                evidence={"path": str(exc.filename or "")},
+            ) from exc
 
 
 def _keep_facts(route: Route, current: Route | None) -> Route:

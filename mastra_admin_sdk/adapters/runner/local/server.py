@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import signal
 import subprocess
 import time
@@ -22,6 +23,8 @@ from .health import Listening, find_listening, is_answering, list_own_ports
 from .processes import HOME_MARKER, SERVER_MARKER, SHIM_MARKER, find_marked, kill_until_gone, send_signal
 from .records import find_record, find_stop_request, read_record, remove_old_records, write_record
 from .workdir import prepare_workdir
+
+logger = logging.getLogger(__name__)
 
 _HANDSHAKE_SECONDS = 30.0
 _LONGEST_PROBE_SECONDS = 2.0
@@ -149,12 +152,14 @@ class Servers:
         server = server if server.shim_pid else self._look_up(server)
         if self._shim_lives(server):
             request = find_stop_request(self.run_folder, server.process_id)
-            write_record(request, {"grace": grace})
+            asked = _ask_for_grace(request, grace)
             send_signal(server.shim_pid, server.shim_start_ticks, signal.SIGTERM)
             self._await_shim(server, grace + _CLEAN_UP_SECONDS)
             send_signal(server.shim_pid, server.shim_start_ticks, signal.SIGKILL)
-            request.unlink(missing_ok=True)
-        left = self._kill_all(server.process_id)
+            if asked:
+                request.unlink(missing_ok=True)
+        # Shims too: one that was just being started, by somebody who died, has no server yet.
+        left = self._kill_all(server.process_id, with_shim=True)
         listening = find_listening(server.process_id, server.pid, server.port)
         if left or listening in {Listening.OURS, Listening.OURS_EVERYWHERE}:
             raise ServerError(
@@ -261,6 +266,17 @@ class Servers:
                 "log_tail": list(self._read_running_tail(server)),
             },
         )
+
+
+def _ask_for_grace(request: Path, grace: float) -> bool:
+    try:
+        write_record(request, {"grace": grace})
+        return True
+    except OSError as exc:
+        # On a full disk a server must still be ended: its shim then takes the grace period that it was started with,
+        # and whoever stops it waits for this one.
+        logger.warning("%s can't be written: %s", request, exc.strerror or exc)
+        return False
 
 
 def _describe_silence(server: ServerIdentity, listening: Listening, others: list[int]) -> str:
