@@ -26,6 +26,7 @@ from .addresses import make_deployment_slug
 from .folders import remove_tree
 from .leases import HeldLease
 from .live import PathToLive, lock_name
+from .names import check_text
 from .parts import Parts, hold_env
 from .queue import BuildQueue
 from .references import Resolver
@@ -52,7 +53,7 @@ class DeploymentService:
         strategy: Strategy | None = None,
     ) -> Deployment:
         """Return the project's deployment of that branch and type, creating it first if there is none."""
-        branch = self._check_branch(branch or project.default_branch)
+        branch = check_text(branch or project.default_branch, "branch", 250)
         found = self._find(project, branch, type)
         return self._set_strategy(found, strategy) if found else self._create(project, branch, type, strategy)
 
@@ -188,12 +189,3 @@ class DeploymentService:
                     hint="Look at its log; end the process that runs it, and try again.",
                 )
             time.sleep(0.1)
-
-    @staticmethod
-    def _check_branch(branch: str) -> str:
-        clean = branch.strip()
-        if not clean or len(clean) > 250 or any(ord(char) < 32 or ord(char) == 127 for char in clean):
-            raise InvalidInput(
-                f"A branch can't be called {branch!r}.", hint="Use 1 to 250 characters without control characters."
-            )
-        return clean

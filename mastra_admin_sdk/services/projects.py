@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mastra_admin_sdk.errors import InvalidInput
 from mastra_admin_sdk.models import EnvVar, Project, SourceProject, SourceType, Team
 
 from .addresses import make_slug
 from .deployments import DeploymentService
+from .names import check_text
 from .parts import Parts, hold_env
 from .references import ProjectRef, Resolver, TeamRef
 from .secrets import change_env
@@ -171,9 +171,4 @@ def show_env(parts: Parts, env_vars: Sequence[EnvVar]) -> dict[str, str]:
 
 def check_name(name: str, kind: str) -> str:
     """Return a name without surrounding blanks, or raise `InvalidInput` when it can't be one."""
-    clean = name.strip()
-    if not clean or len(clean) > 200 or any(ord(char) < 32 or ord(char) == 127 for char in clean):
-        raise InvalidInput(
-            f"A {kind} can't be called {name!r}.", hint="Use 1 to 200 characters without control characters."
-        )
-    return clean
+    return check_text(name, kind, 200)

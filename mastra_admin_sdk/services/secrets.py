@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cryptography.fernet import Fernet
 
 _KEY_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LONGEST_ENTRY = 128 * 1024  # of NAME=value with its NUL: the kernel's MAX_ARG_STRLEN
 
 
 class SecretBox:
@@ -103,6 +104,25 @@ def check_key(key: str) -> str:
     return key
 
 
+def check_value(key: str, value: str) -> str:
+    """Return the value of a variable, or raise `InvalidInput`, without showing it, when no process could have it."""
+    if not isinstance(value, str):
+        raise InvalidInput(f"The value of {key} is {type(value).__name__}, not text.", hint="Turn it into text first.")
+    if "\0" in value:
+        raise InvalidInput(f"The value of {key} holds a NUL character, which no environment can carry.")
+    try:
+        size = len(f"{key}={value}".encode())
+    except UnicodeEncodeError:
+        # Without its cause, which quotes the value.
+        raise InvalidInput(f"The value of {key} holds half a character (a surrogate).") from None
+    if size >= _LONGEST_ENTRY:
+        raise InvalidInput(
+            f"The value of {key} is too long: with its name it has {size:,} bytes.",
+            hint=f"Linux takes at most {_LONGEST_ENTRY - 1:,}. Put it into a file and give the file's path.",
+        )
+    return value
+
+
 def change_env(
     box: SecretBox, current: Sequence[EnvVar], changes: Mapping[str, str | None], *, secret: bool
 ) -> tuple[EnvVar, ...]:
@@ -112,10 +132,8 @@ def change_env(
         check_key(key)
         if value is None:
             kept.pop(key, None)
-        elif "\0" in value:
-            raise InvalidInput(f"The value of {key} holds a NUL character, which no environment can carry.")
         else:
-            kept[key] = EnvVar(key, box.encrypt(value), secret)
+            kept[key] = EnvVar(key, box.encrypt(check_value(key, value)), secret)
     return tuple(kept[key] for key in sorted(kept))
 
 
