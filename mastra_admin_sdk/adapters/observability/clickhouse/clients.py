@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -35,6 +36,8 @@ class Clients:
         self._idle: dict[Role, list[Client]] = {role: [] for role in Role}
         self._lock = threading.Lock()
         self._pid = os.getpid()
+        # A store that nobody closed still closes its connections when it is thrown away.
+        self._finalizer = weakref.finalize(self, _hang_up, self._idle, self._pid)
 
     @contextmanager
     def lend(self, role: Role, what: str, sql: str = "") -> Iterator[Client]:
@@ -58,11 +61,7 @@ class Clients:
     def close(self) -> None:
         """Close idle connections."""
         with self._lock:
-            clients = [client for idle in self._idle.values() for client in idle]
-            self._idle = {role: [] for role in Role}
-        if os.getpid() == self._pid:
-            for client in clients:
-                client.disconnect()
+            _hang_up(self._idle, self._pid)
 
     def _take(self, role: Role) -> Client | None:
         with self._lock:
@@ -103,6 +102,14 @@ class Clients:
                 "The telemetry store was opened before this process was forked.",
                 hint="Make a MastraAdmin in each process.",
             )
+
+
+def _hang_up(idle: Mapping[Role, list[Client]], pid: int) -> None:
+    for clients in idle.values():
+        while clients:
+            client = clients.pop()
+            if os.getpid() == pid:  # those of a parent process are the parent's
+                client.disconnect()
 
 
 def make_call(client: Client, statement: Statement, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -91,7 +91,10 @@ def _make_of_cells(cells: list[Any], kind: str) -> Any:
 
     if fits_arrow(kind):
         try:
-            return _find_maker(kind)(pa.chunked_array([pa.array(cells)]))
+            array = pa.array(cells)
+            if moment := _MOMENT.fullmatch(kind):
+                array = array.cast(pa.timestamp("ms" if int(moment[1] or 0) <= 3 else "us"))
+            return _find_maker(kind)(pa.chunked_array([array]))
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
             # Text that isn't UTF-8, or no rows to tell a type from.
             return pd.Series(cells, dtype=object)
@@ -176,6 +179,7 @@ def _make_moment(column: Any) -> Any:
 
 _MAKERS: Mapping[Dtype, Maker] = {Dtype.TIME: _make_time, Dtype.NUMBER: _make_number, Dtype.COUNT: _make_count}
 
+_MOMENT = re.compile(r"(?:Nullable\()?DateTime(?:64\((\d))?.*")
 _INT = r"U?Int(?:8|16|32|64)"
 _FLOAT = r"Float(?:32|64)"
 _MAKERS_BY_TYPE: tuple[tuple[re.Pattern[str], Maker], ...] = tuple(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from mastra_admin_sdk.errors import EngineUnavailable, QueryError
 from mastra_admin_sdk.ports.observability import Chunk, Stream
@@ -13,7 +13,7 @@ from mastra_admin_sdk.ports.observability import Chunk, Stream
 from . import schema
 from .addresses import Role
 from .clients import Clients
-from .translation import MEMORY_LIMIT, PASSING, UNKNOWN_TABLE
+from .translation import MEMORY_LIMIT, NO_SCHEMA, PASSING
 
 logger = logging.getLogger(__name__)
 
@@ -26,10 +26,15 @@ _BIG_LINE = 1024 * 1024
 
 
 class Inserter:
-    """Inserts chunks; what the store can't take, line by line, becomes a reject."""
+    """Inserts chunks; what the store can't take, line by line, becomes a reject.
 
-    def __init__(self, clients: Clients) -> None:
-        self._clients = clients
+    Parameters:
+        clients: connections of the store.
+        prepare: sees that the schema is there; called when an insert doesn't find it.
+    """
+
+    def __init__(self, clients: Clients, prepare: Callable[[], None]) -> None:
+        self._clients, self._prepare = clients, prepare
         self._lock = threading.Lock()
         self._purged_at = time.monotonic()
 
@@ -44,7 +49,9 @@ class Inserter:
             self._send(batch)
         except QueryError as exc:
             code = int(exc.evidence.get("code", 0))
-            if code in PASSING or code == UNKNOWN_TABLE:
+            if code in NO_SCHEMA:
+                self._prepare()
+            if code in PASSING or code in NO_SCHEMA:
                 raise EngineUnavailable(exc.message, hint="Try again later; nothing is lost.") from exc
             parts = halve(batch)
             if parts is None:

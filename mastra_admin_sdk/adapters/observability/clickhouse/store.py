@@ -92,8 +92,9 @@ class ClickHouseStore(ObservabilityStore):
 
             clients = self._open()
             lock = self._home.run / "schema.lock" if self._home else None
-            self._repeat(Migrator(clients, self._retention_days, lock).run)
-            self._inserter = Inserter(clients)
+            migrator = Migrator(clients, self._retention_days, lock)
+            self._repeat(migrator.run)
+            self._inserter = Inserter(clients, migrator.run)
 
     def close(self) -> None:
         """Close connections."""

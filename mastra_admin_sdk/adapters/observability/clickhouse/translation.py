@@ -12,6 +12,8 @@ from mastra_admin_sdk.errors import EngineUnavailable, ObservabilityError, Query
 
 MEMORY_LIMIT = 241
 UNKNOWN_TABLE = 60
+# The schema isn't there, or not all of it at the moment.
+NO_SCHEMA = frozenset({16, UNKNOWN_TABLE, 81})
 _TIMEOUTS = frozenset({159, 160})
 _READ_ONLY = frozenset({164, 497, 392})
 _BAD_CREDENTIALS = frozenset({192, 193, 194, 516})
