@@ -33,6 +33,19 @@ test('a change reaches the file by itself, and many changes in a row do it once'
   await until('the others', () => read(file).written.log === 101);
 });
 
+test('how the app is traced is there at once, and how many instances are a moment later', async t => {
+  const file = path.join(makeFolder(t), 'status.json');
+  const status = new Status(file);
+  status.update({ traced: true, instances: 1 });
+  assert.deepEqual([read(file).traced, read(file).instances], [true, 1]);
+  status.countWritten(['log']);
+  const begin = performance.now();
+  for (let instances = 2; instances <= 50; instances += 1) status.update({ instances });
+  assert.equal(read(file).instances, 1);
+  await until('the instances', () => read(file).instances === 50);
+  assert.ok(performance.now() - begin < 900);
+});
+
 test('a status that can not be written is no error', t => {
   const complaints = t.mock.method(console, 'error', () => {});
   const folder = makeFolder(t);

@@ -3,7 +3,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { complain } from './complaints.mjs';
 
-const INTERVAL_MS = 1_000;
+const COUNTS_MS = 1_000;
+const INSTANCES_MS = 50; // some apps make a Mastra for every request
 const { setTimeout, clearTimeout } = globalThis; // the app may replace them
 
 /**
@@ -14,6 +15,7 @@ export class Status {
   #file;
   #timer = null;
   #savedAt = 0;
+  #due = 0;
   #state = {
     pid: process.pid,
     node: process.version,
@@ -41,17 +43,17 @@ export class Status {
     const changed = Object.keys(changes).filter(name => this.#state[name] !== changes[name]);
     Object.assign(this.#state, changes);
     if (changed.some(name => name !== 'instances')) this.save();
-    else if (changed.length > 0) this.#schedule();
+    else if (changed.length > 0) this.#schedule(INSTANCES_MS);
   }
 
   countWritten(types) {
     for (const type of types) this.#state.written[type] = (this.#state.written[type] ?? 0) + 1;
-    this.#schedule();
+    this.#schedule(COUNTS_MS);
   }
 
   countDropped(count, reason) {
     Object.assign(this.#state, { dropped: this.#state.dropped + count, dropped_reason: reason });
-    this.#schedule();
+    this.#schedule(COUNTS_MS);
   }
 
   /** Writes the file now. It is small, and complete whenever somebody reads it. */
@@ -70,8 +72,11 @@ export class Status {
     }
   }
 
-  #schedule() {
-    const delay = Math.max(0, this.#savedAt + INTERVAL_MS - Date.now());
-    this.#timer ??= setTimeout(() => this.save(), delay).unref();
+  #schedule(interval) {
+    const due = this.#savedAt + interval;
+    if (this.#timer && this.#due <= due) return;
+    clearTimeout(this.#timer);
+    this.#due = due;
+    this.#timer = setTimeout(() => this.save(), Math.max(0, due - Date.now())).unref();
   }
 }
