@@ -16,6 +16,7 @@ from pathlib import Path
 from mastra_admin_sdk.errors import BuildError, Conflict, LeaseLost, MastraAdminError, StaleState
 from mastra_admin_sdk.linelog import LineLog
 from mastra_admin_sdk.models import (
+    BuildStatus,
     Deployment,
     DeploymentStatus,
     DesiredState,
@@ -80,7 +81,7 @@ class Supervisor:
             logger.warning("Deployment %s could not be mended: %s", deployment.slug, exc)
 
     def _needs_work(self, deployment: Deployment) -> bool:
-        if self._queue.list_active(deployment.id):
+        if self._is_being_built(deployment):
             return False
         if not self._has_settled(deployment):
             return True
@@ -91,6 +92,19 @@ class Supervisor:
         return not (
             is_alone and deployment.status is DeploymentStatus.RUNNING and self._is_led_to(deployment, alive[0])
         )
+
+    def _is_being_built(self, deployment: Deployment) -> bool:
+        """True while a build decides what becomes of a deployment.
+
+        What served when the build came is looked after meanwhile: a crash must not last as long as a build and all
+        those before it in the queue. A build that is on its way to live is not disturbed.
+        """
+        active = self._queue.list_active(deployment.id)
+        serves = deployment.current_build_id and deployment.status in (
+            DeploymentStatus.RUNNING,
+            DeploymentStatus.PENDING,
+        )
+        return bool(active) and (not serves or any(build.status is BuildStatus.DEPLOYING for build in active))
 
     def _has_settled(self, deployment: Deployment) -> bool:
         """False when whoever changed it died before the last word was written."""
@@ -117,7 +131,7 @@ class Supervisor:
                 check()
 
             deployment = self._parts.storage.deployments.get(deployment.id)
-            if not self._queue.list_active(deployment.id):
+            if not self._is_being_built(deployment):
                 self._mend_locked(deployment, check_both)
 
     def _mend_locked(self, deployment: Deployment, check: CancelCheck) -> None:

@@ -158,12 +158,25 @@ def test_a_deployment_that_seems_to_be_built_by_nobody_is_settled(house: House) 
     assert house.read(deployment).status is DeploymentStatus.FAILED
 
 
-def test_a_deployment_with_a_build_in_progress_is_left_to_its_worker(house: House, deployment: Deployment) -> None:
+def test_a_deployment_with_a_build_on_its_way_to_live_is_left_to_its_worker(
+    house: House, deployment: Deployment
+) -> None:
+    process = house.serving(deployment)
+    build = house.claim(deployment, make_owner_id())
+    house.storage.builds.transition(build.id, BuildStatus.DEPLOYING, expected=[BuildStatus.BUILDING])
+    house.crash(process)
+    house.supervise()
+    assert house.storage.processes.get(process.id).status is ProcessStatus.RUNNING
+
+
+def test_a_server_that_crashes_while_its_successor_is_built_is_started_again(
+    house: House, deployment: Deployment
+) -> None:
     process = house.serving(deployment)
     house.claim(deployment, make_owner_id())
     house.crash(process)
     house.supervise()
-    assert house.storage.processes.get(process.id).status is ProcessStatus.RUNNING
+    assert house.serving(deployment).id != process.id
 
 
 def test_one_deployment_that_resists_does_not_keep_the_others(

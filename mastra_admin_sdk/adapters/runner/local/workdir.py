@@ -54,7 +54,7 @@ def _place(source: Path, target: Path, former: Any) -> Any:
     if not _is_ours(target, former):
         return None
     target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir() or source.suffix in _CODE:
+    if source.is_dir() or source.suffix in _CODE or not source.exists():  # a link that leads nowhere stays one
         return _link(source, target)
     origin = [str(source), *_stamp(source)]
     if former and former.get("source") == origin and target.is_file():
