@@ -122,12 +122,12 @@ def test_a_project_may_choose_its_node_env() -> None:
         pytest.param("", "--import=file:///a%20home/node/activate.mjs", id="none"),
         pytest.param(
             "--max-old-space-size=512 --require ./x.cjs",
-            "--max-old-space-size=512 --require ./x.cjs --import=file:///a%20home/node/activate.mjs",
+            "--import=file:///a%20home/node/activate.mjs --max-old-space-size=512 --require ./x.cjs",
             id="of-the-project",
         ),
     ],
 )
-def test_the_projects_node_options_stay_and_ours_come_after_them(options: str, merged: str) -> None:
+def test_the_projects_node_options_stay_and_ours_come_before_them(options: str, merged: str) -> None:
     assert merge_node_options(options, PRELOAD) == merged
 
 
@@ -148,7 +148,11 @@ def test_an_install_sees_nothing_of_the_project() -> None:
 
 def test_a_project_can_not_hide_its_build_from_us() -> None:
     command = make_mastra_build(Path("/node"), Path("cli.js"), {"API_URL": "x", "MASTRA_ADMIN_HOME": "y", "PATH": "z"})
-    assert command.env == {"API_URL": "x", "MASTRA_TELEMETRY_DISABLED": "1"}
+    assert {name: command.env[name] for name in ("API_URL", "MASTRA_TELEMETRY_DISABLED")} == {
+        "API_URL": "x",
+        "MASTRA_TELEMETRY_DISABLED": "1",
+    }
+    assert not {"MASTRA_ADMIN_HOME", "PATH"} & command.env.keys()
     assert command.text == "mastra build"
     assert command.argv == ("/node", "cli.js", "build")
 

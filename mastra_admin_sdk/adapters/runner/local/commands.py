@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, replace, replace
 from pathlib import Path
 
 from mastra_admin_sdk.models import PackageManager, ServerSpec
@@ -22,7 +22,11 @@ _QUIET_NPM = {
     "npm_config_update_notifier": "false",
     "npm_config_progress": "false",
     "npm_config_yes": "true",
+    # npm waits five minutes for an answer that was lost on the way; asking again after one loses less time.
+    "npm_config_fetch_timeout": "60000",
 }
+# A version that a lock file or the first install has fixed is taken from npm's cache without asking the registry again.
+_FROM_CACHE = {"npm_config_prefer_offline": "true"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +101,11 @@ def find_entry(spec: ServerSpec) -> Path:
 
 
 def merge_node_options(options: str, preload: Path) -> str:
-    """Return a project's NODE_OPTIONS with our module added; Node splits at spaces, so the path is percent-encoded."""
-    return f"{options} --import={preload.as_uri()}".strip()
+    """Return a project's NODE_OPTIONS with our module before it: it cleans the environment that others then see.
+
+    Node splits the variable at spaces, so the path is percent-encoded.
+    """
+    return f"--import={preload.as_uri()} {options}".strip()
 
 
 def drain_milliseconds(seconds: float) -> int:
@@ -125,7 +132,8 @@ def make_install(
             arguments = ["install", "--no-frozen-lockfile"]
         case _:
             arguments = ["install", *(["--frozen-lockfile"] if has_lockfile else [])]
-    return _command(manager, program, arguments)
+    command = _command(manager, program, arguments)
+    return replace(command, env=_FROM_CACHE) if has_lockfile else command
 
 
 def make_add(manager: PackageManager, program: Sequence[str], package: str) -> Command:
@@ -151,7 +159,8 @@ def make_mastra_build(node: Path, cli: Path, env: Mapping[str, str]) -> Command:
     # What keeps the build ours and findable can't be changed by a project.
     ours = {"PATH", HOME_MARKER, BUILD_MARKER, COMMAND_MARKER}
     allowed = {name: value for name, value in env.items() if name not in ours}
-    return Command((str(node), str(cli), "build"), ("mastra", "build"), {**allowed, "MASTRA_TELEMETRY_DISABLED": "1"})
+    fixed = {**_FROM_CACHE, **allowed, "MASTRA_TELEMETRY_DISABLED": "1"}
+    return Command((str(node), str(cli), "build"), ("mastra", "build"), fixed)
 
 
 def _command(manager: PackageManager, program: Sequence[str], arguments: Sequence[str]) -> Command:
