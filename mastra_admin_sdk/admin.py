@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import registry
-from .display.progress import ProgressPrinter
 from .home import open_home
 from .host import user_name
 from .models import BuildTrigger, DeploymentType, Strategy
@@ -196,7 +195,7 @@ class MastraAdmin:
         build = LiveBuild(self._deployment_service.deploy(deployment, trigger=BuildTrigger(trigger)), self._services)
         if not wait:
             return build
-        build.wait(timeout, on_progress=on_progress or ProgressPrinter.for_this_output())
+        build.wait(timeout, on_progress=on_progress)
         return LiveDeployment(self.storage.deployments.get(deployment.id), self._services)
 
     def stop(self, deployment: DeploymentRef) -> LiveDeployment:
@@ -259,7 +258,7 @@ class MastraAdmin:
         """Run a read-only query on the telemetry, with bound parameters.
 
         Example:
-            >>> admin.sql("SELECT count() AS n FROM spans WHERE name = %(name)s", {"name": "agent run"})
+            >>> admin.sql("SELECT count() AS n FROM mastra_admin_spans WHERE name = %(name)s", {"name": "agent run"})
         """
         return self._telemetry.sql(query, parameters)
 

@@ -6,6 +6,14 @@ import sys
 from typing import Any, TextIO
 
 
+def say_detached(number: int) -> None:
+    """Say what becomes of a build whose waiter was interrupted."""
+    print(  # noqa: T201
+        f"Build #{number} isn't waited for any more. It stays queued: .wait() goes on with it, .cancel() drops it.",
+        flush=True,
+    )
+
+
 class ProgressPrinter:
     """Prints a line when a build changes its status or enters another phase.
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mastra_admin_sdk.display.cards import render_build, render_deployment
-from mastra_admin_sdk.errors import NotFound
+from mastra_admin_sdk.display.progress import ProgressPrinter, say_detached
+from mastra_admin_sdk.errors import NotFound, RequestFailed
 from mastra_admin_sdk.linelog import follow_lines, read_lines
 from mastra_admin_sdk.models import Build, BuildStatus, Deployment, LogLine, Process, Project, Strategy
 
@@ -83,12 +84,22 @@ class LiveBuild:
     def wait(self, timeout: float | None = None, *, on_progress: OnProgress | None = None) -> LiveBuild:
         """Wait until it has succeeded and return this object.
 
+        Parameters:
+            timeout: seconds to wait at most; the build goes on after that.
+            on_progress: called with the build's record as it changes; unless given, progress is shown in a terminal
+                or notebook. Interrupting the wait leaves the build in the queue.
+
         Raises:
             BuildError: it ended otherwise; with the error it ended with.
             TimeoutError: it hasn't ended after ``timeout`` seconds; it goes on.
         """
         try:
-            self._services.waiter.wait(self.id, timeout=timeout, on_progress=on_progress)
+            show = on_progress or ProgressPrinter.for_this_output()
+            self._services.waiter.wait(self.id, timeout=timeout, on_progress=show)
+        except KeyboardInterrupt:
+            if on_progress is None:
+                say_detached(self.record.number)
+            raise
         finally:
             self.refresh()
         return self
@@ -257,7 +268,16 @@ class LiveDeployment:
             RequestFailed: no usable answer; status and the beginning of the body are in its evidence.
         """
         host = self._services.deployments.list_hosts(self.record)[0]
-        return request(self._services.parts.router.endpoint, host, method, path, **options)
+        try:
+            return request(self._services.parts.router.endpoint, host, method, path, **options)
+        except RequestFailed as exc:
+            if self.refresh().process is None:
+                raise RequestFailed(
+                    f"{self.project.slug}/{self.record.slug} is {self.status}: no server of it runs.",
+                    hint="Start it with .start(), or deploy it again.",
+                    evidence=exc.evidence,
+                ) from exc
+            raise
 
     def agent(self, agent_id: str) -> Agent:
         """Return one of its agents, to call it."""

@@ -78,9 +78,14 @@ def _view(parts: Parts, team: Team, project: Project, deployment: Deployment) ->
         traced = parts.runner.read_trace_status(identify(process)) or process.trace_status
         process = replace(process, trace_status=dict(traced))
     build = _find_build(parts, deployment)
-    active = parts.storage.builds.list(deployment.id, statuses=(BuildStatus.QUEUED, *ACTIVE), limit=1)
     answers = parts.runner.is_healthy(identify(process)) if process else None
-    return DeploymentView(team, project, deployment, build, next(iter(active), None), process, answers)
+    return DeploymentView(team, project, deployment, build, _find_active_build(parts, deployment), process, answers)
+
+
+def _find_active_build(parts: Parts, deployment: Deployment) -> Build | None:
+    """The build that is worked on, else the one whose turn is next."""
+    waiting = parts.storage.builds.list(deployment.id, statuses=(BuildStatus.QUEUED, *ACTIVE))
+    return min(waiting, key=lambda build: (build.status not in ACTIVE, build.number), default=None)
 
 
 def _find_build(parts: Parts, deployment: Deployment) -> Build | None:

@@ -267,7 +267,7 @@ class Pipeline:
         if not told.artifact:
             self.remove_artifact(build)
         cancelled = isinstance(error, BuildCancelled)
-        words = f"Build #{build.number} {'was cancelled' if cancelled else 'failed'}: {error.message}"
+        words = error.message if cancelled else f"Build #{build.number} failed: {error.message}"
         self.settle_deployment(build.deployment_id, words)
         to = BuildStatus.CANCELLED if cancelled else BuildStatus.FAILED
         self._parts.record(to.value, "build", build.id, number=build.number, message=error.message)

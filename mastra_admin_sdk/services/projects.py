@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mastra_admin_sdk.errors import Conflict
 from mastra_admin_sdk.models import EnvVar, Project, SourceProject, SourceType, Team
 
 from .addresses import make_slug
@@ -33,7 +34,11 @@ class TeamService:
             Conflict: another team has that slug.
             InvalidInput: the name is empty.
         """
-        team = self._parts.storage.teams.create(Team(check_name(name, "team"), make_slug(slug or name)))
+        wanted = Team(check_name(name, "team"), make_slug(slug or name))
+        try:
+            team = self._parts.storage.teams.create(wanted)
+        except Conflict as exc:
+            raise Conflict(exc.message, hint=f'Use it with admin.teams.get("{wanted.slug}").') from exc
         self._parts.record("create", "team", team.id, slug=team.slug)
         return team
 
@@ -105,7 +110,11 @@ class ProjectService:
             default_branch=check_name(default_branch, "branch"),
             env_vars=change_env(self._parts.secrets, (), env or {}, secret=True),
         )
-        project = self._parts.storage.projects.create(project)
+        try:
+            project = self._parts.storage.projects.create(project)
+        except Conflict as exc:
+            use = f'admin.projects.get("{owner.slug}/{project.slug}")'
+            raise Conflict(exc.message, hint=f"Use it with {use}, or give this one another name.") from exc
         self._parts.record("create", "project", project.id, slug=project.slug, team=owner.slug)
         return project
 

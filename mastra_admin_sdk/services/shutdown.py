@@ -35,8 +35,7 @@ def shut_down(parts: Parts, path: PathToLive, queue: BuildQueue, on_step: Callab
     failures: dict[str, str] = {}
     for deployment in parts.storage.deployments.list():
         if path.servers.list_alive(deployment.id) or parts.storage.routes.list(deployment.id):
-            title = f"{parts.storage.projects.get(deployment.project_id).slug}/{deployment.slug}"
-            _try(title, on_step, partial(_stop_servers, parts, path, deployment), failures)
+            _try(_name(parts, deployment), on_step, partial(_stop_servers, parts, path, deployment), failures)
     if parts.router.is_running():
         _try("the router", on_step, parts.router.stop, failures)
     else:
@@ -49,6 +48,11 @@ def shut_down(parts: Parts, path: PathToLive, queue: BuildQueue, on_step: Callab
         raise ServerError(
             f"{', '.join(failures)} could not be stopped.", hint="Try `mastra-admin down` again.", evidence=failures
         )
+
+
+def _name(parts: Parts, deployment: Deployment) -> str:
+    project = parts.storage.projects.get(deployment.project_id)
+    return f"{parts.storage.teams.get(project.team_id).slug}/{project.slug}/{deployment.slug}"
 
 
 def _try(title: str, on_step: Callable[[str], None], stop: Callable[[], None], failures: dict[str, str]) -> None:

@@ -30,6 +30,9 @@ _FILTERS = (
     *_BY_REFERENCE,
     *(item.name for item in fields(TelemetryFilter) if item.name.removesuffix("_id") not in _BY_REFERENCE),
 )
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_TIME_HINT = 'Give an age such as "30m", "24h" or "7d", a date, or an ISO time with its zone.'
+_CHOICES = {"status": ("ok", "error", "running"), "level": ("debug", "info", "warn", "error", "fatal")}
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
@@ -56,6 +59,9 @@ class TelemetryService:
                 near = difflib.get_close_matches(name, _FILTERS, n=1)
                 hint = f"Did you mean {near[0]!r}?" if near else f"Filters: {', '.join(_FILTERS)}."
                 raise InvalidInput(f"There is no filter {name!r}.", hint=hint)
+        for name, known in _CHOICES.items():
+            if more.get(name) not in (None, *known):
+                raise InvalidInput(f"{more[name]!r} is no {name}.", hint=f"There are: {', '.join(known)}.")
         return TelemetryFilter(
             project_id=self._resolver.project(project).id if project is not None else None,
             deployment_id=self._resolver.deployment(deployment).id if deployment is not None else None,
@@ -134,7 +140,9 @@ def is_complete(frame: pd.DataFrame) -> bool:
 
 
 def parse_moment(moment: Moment) -> datetime:
-    """Return an aware UTC datetime. A datetime without a time zone, or text like ``"1 hour"``, is refused.
+    """Return an aware UTC datetime; a date alone is its midnight in UTC.
+
+    A datetime without a time zone, or text like ``"1 hour"``, is refused.
 
     Example:
         >>> parse_moment("1h") < utc_now()
@@ -144,14 +152,16 @@ def parse_moment(moment: Moment) -> datetime:
         return utc_now() - moment
     if isinstance(moment, datetime):
         return _check_aware(moment)
+    if not isinstance(moment, str):
+        raise InvalidInput(f"{moment!r} is no time.", hint=_TIME_HINT)
+    if _DATE.fullmatch(moment.strip()):
+        moment = f"{moment.strip()}T00:00:00+00:00"
     if match := _AGE.fullmatch(moment.strip()):
         return utc_now() - timedelta(seconds=float(match[1]) * _UNITS[match[2]])
     try:
         return _check_aware(datetime.fromisoformat(moment))
     except ValueError as exc:
-        raise InvalidInput(
-            f"{moment!r} is no time.", hint='Give an age such as "30m", "24h" or "7d", or an ISO time with its zone.'
-        ) from exc
+        raise InvalidInput(f"{moment!r} is no time.", hint=_TIME_HINT) from exc
 
 
 def _check_aware(moment: datetime) -> datetime:

@@ -91,7 +91,9 @@ class BuildWorker:
         except NotFound as exc:
             logger.info("Build %s was deleted while it ran: %s", build.id, exc.message)
         except Conflict as exc:
-            logger.warning("Build %s is given up by this worker: %s", build.id, exc.message)
+            # Said aloud only where nobody asked for it: a worker that is stopped gives its build back on purpose.
+            level = logging.INFO if self._stop.is_set() else logging.WARNING
+            logger.log(level, "Build %s is given up by this worker: %s", build.id, exc.message)
             self._give_back(build)
         except Exception:
             # Whatever it was, a claimed build that nobody works on would block its deployment and the queue.

@@ -24,6 +24,7 @@ export class Status {
     observability: 'missing',
     observability_version: null,
     instances: 0,
+    api_prefix: null,
     traced: false,
     reason: 'no import of @mastra/core was seen yet',
     written: {},

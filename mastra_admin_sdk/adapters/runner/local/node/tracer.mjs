@@ -74,6 +74,8 @@ export class Tracer {
       const given = original();
       if (given === own) return forced; // one object for one configuration, as without us
       own = given;
+      // Clients of the deployment find its API by this.
+      if (typeof given?.apiPrefix === 'string') this.#status.update({ api_prefix: given.apiPrefix });
       return (forced = omitHttps({ ...given, ...server }));
     });
   }

@@ -1,0 +1,42 @@
+"""What people read when they ask for something that isn't there, twice, or in other words."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from mastra_admin_sdk.display.progress import ProgressPrinter, say_detached
+from mastra_admin_sdk.errors import InvalidInput
+from mastra_admin_sdk.services.telemetry import parse_moment
+
+
+def test_a_date_alone_is_its_midnight_in_utc() -> None:
+    assert parse_moment("2026-11-23").isoformat() == "2026-11-23T00:00:00+00:00"
+
+
+def test_what_is_no_time_at_all_is_refused_in_words() -> None:
+    with pytest.raises(InvalidInput, match="is no time"):
+        parse_moment(5)  # type: ignore[arg-type]
+
+
+def test_an_interrupted_wait_says_what_becomes_of_the_build(capsys: pytest.CaptureFixture[str]) -> None:
+    say_detached(3)
+    assert "Build #3" in capsys.readouterr().out
+
+
+def test_progress_names_each_phase_once(capsys: pytest.CaptureFixture[str]) -> None:
+    import sys
+
+    show = ProgressPrinter(sys.stdout)
+    for status, phases in (
+        ("queued", {}),
+        ("building", {"copy": 0.0}),
+        ("building", {"copy": 0.1, "install": 0.0}),
+        ("succeeded", {"copy": 0.1, "install": 9.0}),
+        ("succeeded", {"copy": 0.1, "install": 9.0}),
+    ):
+        show(SimpleNamespace(number=1, status=status, phases=phases))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:3]] == ["copy", "install"]
+    assert "after 9.1 s" in lines[3]
