@@ -35,6 +35,10 @@ _NUMBERS = frozenset({"duration_ms", "value", "score", "cost"})
 _COUNTS = frozenset({"input_tokens", "output_tokens", "spans", "errors"})
 
 
+TRAVELLING = "_travelling"
+"""Ends the name of a column that comes in another form than it has: times as milliseconds, categories as plain text."""
+
+
 def find_dtype(column: str) -> Dtype:
     """Return the dtype of a column of ours; one name has one dtype everywhere."""
     if column in _CATEGORIES:
@@ -50,7 +54,8 @@ def make_frame(table: Any, columns: Sequence[str]) -> pd.DataFrame:
     """Return columns of ours from an Arrow table; empty text becomes ``None``, "not there"."""
     import pandas as pd
 
-    return pd.DataFrame({name: _make_column(table.column(name), find_dtype(name)) for name in columns})
+    names = {name.removesuffix(TRAVELLING): name for name in table.column_names}
+    return pd.DataFrame({name: _make_column(table.column(names[name]), find_dtype(name)) for name in columns})
 
 
 def make_any_frame(table: Any) -> pd.DataFrame:
@@ -132,7 +137,7 @@ def _make_object(column: Any) -> Any:
 def _make_time(column: Any) -> Any:
     import pyarrow as pa
 
-    return column.cast(pa.timestamp("ms", tz="UTC"), safe=False).to_pandas()
+    return column.cast(pa.int64()).cast(pa.timestamp("ms", tz="UTC")).to_pandas()
 
 
 def _make_number(column: Any) -> Any:

@@ -17,12 +17,23 @@ from .translation import MEMORY_LIMIT, NO_SCHEMA, PASSING
 
 logger = logging.getLogger(__name__)
 
-BATCH_BYTES = 16 * 1024 * 1024
+BATCH_BYTES = 32 * 1024 * 1024
 """Lines of so many bytes go in at once: enough that planning the views costs little, and memory stays bounded."""
 
 PURGE_SECONDS = 30.0
 
 _BIG_LINE = 1024 * 1024
+
+# The engine has these for all inserts; a server gets them with each. A chunk must be stored when it is acknowledged,
+# go through the views as one block, and may hold spans of any number of months.
+_SETTINGS = {
+    "async_insert": 0,
+    "max_partitions_per_insert_block": 0,
+    "max_block_size": 100_000_000,
+    "min_insert_block_size_rows": 100_000_000,
+    "min_insert_block_size_bytes": 4_000_000_000,
+    "max_joined_block_size_rows": 100_000_000,
+}
 
 
 class Inserter:
@@ -66,7 +77,7 @@ class Inserter:
         sql = f"INSERT INTO {table} (path, position, body, {schema.READY_COLUMN}) VALUES"
         rows = [(chunk.path.encode("utf-8", "surrogateescape"), chunk.position, chunk.body, 1) for chunk in batch]
         with self._clients.lend(Role.OWNER, "Storing telemetry", sql) as client:
-            client.execute(sql, rows)
+            client.execute(sql, rows, settings=_SETTINGS)
 
     def _reject(self, chunk: Chunk, error: QueryError, code: int) -> None:
         if code == MEMORY_LIMIT and len(chunk.body) < _BIG_LINE:

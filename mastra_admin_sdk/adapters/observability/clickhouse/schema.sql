@@ -235,8 +235,7 @@ SELECT
 FROM
 (
     SELECT
-        path, position + end - length(line) - 1 AS position, number, line,
-        if(position(line, '\\ud') > 0 AND NOT isValidJSON(line), {{without_lone_surrogates}}, line) AS json,
+        path, position + end - length(line) - 1 AS position, number, line, json,
         position(left(line, 64), '": ') > 0 AS spaced,
         untuple(JSONExtract(json, 'Tuple(
             id String, type String, event String, timestamp Int64,
@@ -259,13 +258,17 @@ FROM
     (
         SELECT
             path, position,
-            arrayJoin(arrayZip(lines, arrayEnumerate(lines), arrayCumSum(line -> length(line) + 1, lines))) AS item,
-            tupleElement(item, 1) AS line, tupleElement(item, 2) AS number, tupleElement(item, 3) AS end
+            arrayJoin(arrayZip(
+                lines, jsons, arrayEnumerate(lines), arrayCumSum(line -> length(line) + 1, lines))) AS item,
+            tupleElement(item, 1) AS line, tupleElement(item, 2) AS json, tupleElement(item, 3) AS number,
+            tupleElement(item, 4) AS end
         FROM
         (
             SELECT
                 path, position,
-                splitByChar('\n', if(endsWith(body, '\n'), left(body, length(body) - 1), body)) AS lines
+                if(endsWith(body, '\n'), left(body, length(body) - 1), body) AS text,
+                splitByChar('\n', text) AS lines,
+                if(position(text, '\\ud') = 0, lines, splitByChar('\n', {{without_lone_surrogates}})) AS jsons
             FROM mastra_admin_span_lines
         )
     )
@@ -482,8 +485,7 @@ SELECT
 FROM
 (
     SELECT
-        path, position + end - length(line) - 1 AS position, line,
-        if(position(line, '\\ud') > 0 AND NOT isValidJSON(line), {{without_lone_surrogates}}, line) AS json,
+        path, position + end - length(line) - 1 AS position, line, json,
         untuple(JSONExtract(json, 'Tuple(
             id String, type String, event String, timestamp Int64,
             projectId String, deploymentId String, buildId String, processId String,
@@ -495,13 +497,15 @@ FROM
     (
         SELECT
             path, position,
-            arrayJoin(arrayZip(lines, arrayCumSum(line -> length(line) + 1, lines))) AS item,
-            tupleElement(item, 1) AS line, tupleElement(item, 2) AS end
+            arrayJoin(arrayZip(lines, jsons, arrayCumSum(line -> length(line) + 1, lines))) AS item,
+            tupleElement(item, 1) AS line, tupleElement(item, 2) AS json, tupleElement(item, 3) AS end
         FROM
         (
             SELECT
                 path, position,
-                splitByChar('\n', if(endsWith(body, '\n'), left(body, length(body) - 1), body)) AS lines
+                if(endsWith(body, '\n'), left(body, length(body) - 1), body) AS text,
+                splitByChar('\n', text) AS lines,
+                if(position(text, '\\ud') = 0, lines, splitByChar('\n', {{without_lone_surrogates}})) AS jsons
             FROM mastra_admin_log_lines
         )
     )

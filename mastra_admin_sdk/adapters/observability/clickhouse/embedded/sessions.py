@@ -34,7 +34,12 @@ _READER_SETTINGS = {
 }
 _WRITER_SETTINGS = {
     "async_insert": "0",
-    "max_insert_threads": "1",  # a chunk has to go through the views as one block
+    # A chunk has to go through the views as one block: nothing may cut it.
+    "max_insert_threads": "1",
+    "max_block_size": "100000000",
+    "min_insert_block_size_rows": "100000000",
+    "min_insert_block_size_bytes": "4000000000",
+    "max_joined_block_size_rows": "100000000",
     "max_partitions_per_insert_block": "0",
     "compile_expressions": "0",  # a new plan for every insert: compiling it never pays
     "mutations_sync": "1",
