@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mastra_admin_sdk.home import Home, open_home
-from mastra_admin_sdk.models import Deployment, DeploymentStatus, DesiredState
+from mastra_admin_sdk.models import BuildStatus, Deployment, DeploymentStatus, DesiredState
 
 from .daemon import ensure_background, run_background
 from .following import BACKGROUND, follow_build
@@ -21,13 +21,15 @@ from .progress import tell_live
 from .records import Recorded, end_recorded, find_running
 from .session import Session
 from .suggestions import list_next_steps
-from .targets import EXAMPLE_TEAM, ensure_project, find_example, name_deployment
+from .targets import EXAMPLE, EXAMPLE_TEAM, ensure_project, find_example, name_deployment
 from .views import describe_build, describe_deployment
 
 if TYPE_CHECKING:
     from mastra_admin_sdk.admin import MastraAdmin
+    from mastra_admin_sdk.services.objects import LiveBuild
 
 _BACK_SECONDS = 60.0
+_MOST_NAMES = 3
 _PANEL_GRACE = 10.0
 # Longer than the background process waits for its own threads: it gives builds and roles back itself.
 _BACKGROUND_GRACE = 60.0
@@ -54,7 +56,7 @@ def up(session: Session, foreground: bool, no_panel: bool, no_example: bool) -> 
         result["background"] = _start_background(session, admin)
         result["panel"] = None if no_panel else _start_panel(session, admin)
         _wait_until_back(session, admin)
-        result["deployment"] = None if no_example or admin.deployments.list() else _deploy_example(session, admin)
+        result["deployment"] = None if no_example else _see_to_example(session, admin)
         _show_addresses(session, admin, result)
         session.output.result(result)
 
@@ -122,7 +124,14 @@ def _wait_until_back(session: Session, admin: MastraAdmin) -> None:
                 session.output.done(f"{name_deployment(admin, record)} {state}")
         time.sleep(0.2)
     if waiting:
-        session.output.note(f"{len(waiting)} deployments are still on their way: {session.suggest('ps')}")
+        names = [name_deployment(admin, admin.storage.deployments.get(each)) for each in waiting]
+        session.output.note(f"{_say_on_their_way(names)}: {session.suggest('ps')}")
+
+
+def _say_on_their_way(names: list[str]) -> str:
+    shown = [*names[:_MOST_NAMES], *([f"{len(names) - _MOST_NAMES} more"] if len(names) > _MOST_NAMES else [])]
+    listed = " and ".join(part for part in (", ".join(shown[:-1]), shown[-1]) if part)
+    return f"{listed} {'is' if len(names) == 1 else 'are'} still on {'its' if len(names) == 1 else 'their'} way"
 
 
 def _comes_back(record: Deployment) -> bool:
@@ -130,10 +139,28 @@ def _comes_back(record: Deployment) -> bool:
     return record.desired_state is DesiredState.RUNNING and bool(record.current_build_id) and not settled
 
 
+def _see_to_example(session: Session, admin: MastraAdmin) -> dict[str, Any] | None:
+    """Deploy the example in a home without deployments, or wait for the build that an earlier ``up`` began."""
+    found = admin.deployments.list()
+    if not found:
+        return _deploy_example(session, admin)
+    examples = [item for item in found if item.project.slug == EXAMPLE]
+    pending = [build for item in examples for build in item.builds if not build.record.is_final]
+    if not pending:
+        return None
+    build = min(pending, key=lambda each: (each.status is BuildStatus.QUEUED, each.record.queued_at))
+    name = name_deployment(admin, build.deployment.record)
+    session.output.line(f"Build #{build.number} of {name} is {build.status} already; waiting for it")
+    return _wait_for_example(session, admin, build)
+
+
 def _deploy_example(session: Session, admin: MastraAdmin) -> dict[str, Any]:
     project = ensure_project(admin, str(find_example()), EXAMPLE_TEAM)
     session.output.line("Deploying the example agent; the first time takes about a minute")
-    build = admin.deploy(project, wait=False)
+    return _wait_for_example(session, admin, admin.deploy(project, wait=False))
+
+
+def _wait_for_example(session: Session, admin: MastraAdmin, build: LiveBuild) -> dict[str, Any]:
     name = name_deployment(admin, build.deployment.record)
     build = follow_build(session, admin, build, name)
     tell_live(session.output, f"{name} is live", build.record)
@@ -145,7 +172,7 @@ def _show_addresses(session: Session, admin: MastraAdmin, result: dict[str, Any]
     output.line()
     live = [item for item in admin.deployments.list() if item.url and item.status == "running"]
     for deployment in live[:5]:
-        output.line(f"Agent  {min(deployment.urls, key=len)}")
+        output.line(f"Agent  {deployment.url}")
     if len(live) > 5:
         output.line(f"       and {len(live) - 5} more: {session.suggest('ps')}")
     if result["panel"]:

@@ -98,7 +98,7 @@ class Demonstration:
             "start": _round(phases.get("start", 0.0) + phases.get("health", 0.0)),
             "route": phases.get("route"),
         }
-        self.result["url"] = min(live.urls, key=len)
+        self.result["url"] = live.url
         process = live.process
         self._ports |= {admin.router.endpoint.port, *([process.port] if process else [])}
         self._say(f"{live.project.slug} is live at {self.result['url']}")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.command(cls=AdminCommand)
 @click.argument("source", metavar="SOURCE")
 @click.option("--team", help="Who owns the project; created when there is none of that name.")
+@click.option("--name", help="The name of the project that is made; the folder's own unless given.")
 @click.option("--branch", help="A label for what lies in the folder; the project's default branch unless given.")
 @click.option(
     "--type",
@@ -54,6 +55,7 @@ def deploy(
     session: Session,
     source: str,
     team: str | None,
+    name: str | None,
     branch: str | None,
     kind: str,
     strategy: str | None,
@@ -71,18 +73,18 @@ def deploy(
     assignments = parse_assignments(plain)
     hidden = {**(read_env_file(env_file) if env_file else {}), **ask_secrets(secrets)}
     with session.open_admin() as admin:
-        project = ensure_project(admin, source, team)
+        project = ensure_project(admin, source, team, name=name)
         if assignments:
             admin.projects.set_env(project, assignments, secret=False)
         if hidden:
             admin.projects.set_env(project, hidden, secret=True)
         build = admin.deploy(project, branch=branch, type=kind, strategy=strategy, wait=False)
-        name = name_deployment(admin, build.deployment.record)
+        full = name_deployment(admin, build.deployment.record)
         _remark_on_env_files(session, admin, project)
         if no_wait:
-            _tell_queued(session, admin, build, name)
+            _tell_queued(session, admin, build, full)
         else:
-            _follow(session, admin, build, name)
+            _follow(session, admin, build, full)
 
 
 def _follow(session: Session, admin: MastraAdmin, build: LiveBuild, name: str) -> None:

@@ -136,7 +136,7 @@ def _show_overview(session: Session, overview: Overview, background: Recorded | 
     else:
         output.line(f"No deployments yet. Make one: {session.suggest('deploy ./my-agent')}")
     output.line()
-    output.lines(wrap(_summarize(overview, background), output.width))
+    output.lines(_summarize(overview, background))
     if not overview.is_supervised:
         output.line(f"{paint('Nothing supervises:', 'busy')} a server that ends isn't started again.")
         output.line(f"Next: {session.suggest('up')}")
@@ -168,14 +168,13 @@ def _list_below(view: DeploymentView, output: Output) -> list[str]:
     return lines
 
 
-def _summarize(overview: Overview, background: Recorded | None) -> str:
+def _summarize(overview: Overview, background: Recorded | None) -> list[str]:
     lag = overview.lag
     behind = f"{format_bytes(lag.bytes)} behind ({format_duration(lag.seconds)})" if lag.bytes else "up to date"
-    parts = [
-        f"home {overview.home}",
-        f"background {f'pid {background.pid}' if background else 'not running'}",
-        f"router {'running' if overview.router_running else 'not running'}",
-        f"engine {'running' if overview.engine.get('running') else 'not running'}",
-        f"ingestion {behind}",
+    return [
+        f"home        {overview.home}",
+        f"background  {f'pid {background.pid}' if background else 'not running'}",
+        f"router      {'running' if overview.router_running else 'not running'}",
+        f"engine      {'running' if overview.engine.get('running') else 'not running'}",
+        f"ingestion   {behind}",
     ]
-    return " · ".join(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,9 +12,13 @@ from typing import Any
 
 import click
 
+from mastra_admin_sdk.display.text import truncate
 from mastra_admin_sdk.errors import Conflict, InvalidInput, MastraAdminError, NotFound
 
 _LONGEST_LIST = 20
+_MOST_COPIED_WORDS = 2
+_LONGEST_COPIED = 400
+_NOISE = re.compile(r"npm warn\b|[\"']?stack[\"']?:\s", re.IGNORECASE)
 
 
 class ExitCode(IntEnum):
@@ -38,7 +43,10 @@ class Interrupted(KeyboardInterrupt):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One error, ready to be shown. ``trace`` is only there for errors that are ours."""
+    """One error, ready to be shown.
+
+    ``trace`` is only there for errors that are ours; people read ``help`` instead of all the rest when it is there.
+    """
 
     code: str
     message: str
@@ -46,6 +54,7 @@ class Failure:
     hint: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
     trace: str = ""
+    help: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the one shape that errors have: ``{"error": {"code", "message", "hint", "details"}}``."""
@@ -58,6 +67,10 @@ def describe_failure(exc: BaseException) -> Failure:
     match exc:
         case MastraAdminError():
             return Failure(exc.code, exc.message, _exit_code_of(exc), exc.hint, exc.evidence)
+        case click.exceptions.NoArgsIsHelpError():
+            return Failure(
+                "usage", "A command is missing.", ExitCode.USAGE, _usage_hint(exc), help=exc.format_message()
+            )
         case click.UsageError():
             return Failure("usage", exc.format_message(), ExitCode.USAGE, _usage_hint(exc))
         case click.ClickException():
@@ -75,15 +88,31 @@ def describe_failure(exc: BaseException) -> Failure:
     return Failure("internal_error", message, ExitCode.FAILED, "Please report this with the lines above.", trace=trace)
 
 
-def list_failure_lines(failure: Failure) -> list[str]:
-    """Return the lines of evidence below an error's message."""
-    lines = []
+def list_failure_lines(failure: Failure, width: int = 80) -> list[str]:
+    """Return the lines of evidence below an error's message, none wider than ``width`` but paths and addresses.
+
+    Of a log's last lines npm's warnings and stacks are left out; ``--json`` has all of them.
+    """
+    lines: list[str] = []
     for key, value in failure.details.items():
         if isinstance(value, list | tuple):
-            lines += [f"{key}:", *(f"  {item}" for item in value[-_LONGEST_LIST:])] if value else []
-        elif value not in (None, ""):
+            items = [line for item in value if _is_telling(str(item)) for line in str(item).splitlines()]
+            lines += [f"{key}:", *(f"  {item}" for item in items[-_LONGEST_LIST:])] if items else []
+        elif value not in (None, "") and _is_telling(f"{key}: {value}"):
             lines.append(f"{key}: {value}")
-    return lines
+    return [_cut(line, width) for line in lines]
+
+
+def _is_telling(text: str) -> bool:
+    plain = click.unstyle(text).strip()
+    return bool(plain) and not _NOISE.match(plain)
+
+
+def _cut(text: str, width: int) -> str:
+    line = click.unstyle(text)
+    # What is there to be copied, such as "build_log: /path", is of no use when it is cut.
+    is_copied = len(line.split()) <= _MOST_COPIED_WORDS and len(line) <= _LONGEST_COPIED
+    return line if is_copied else truncate(line, width)
 
 
 def _exit_code_of(exc: MastraAdminError) -> ExitCode:

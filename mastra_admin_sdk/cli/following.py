@@ -41,8 +41,9 @@ def follow_build(session: Session, admin: MastraAdmin, build: LiveBuild, name: s
             if not _watch(admin, build, show):
                 build.wait(on_progress=show)
     except MastraAdminError as exc:
-        if "build_log" in exc.evidence and not exc.hint:
-            exc.hint = f"Read all of it: {session.suggest(f'logs {name} --build {build.number}')}"
+        if "build_log" in exc.evidence:
+            whole = f"Read all of it: {session.suggest(f'logs {name} --build {build.number}')}"
+            exc.hint = f"{exc.hint}\n{whole}" if exc.hint else whole
         raise
     except KeyboardInterrupt:
         raise _describe_detached(session, admin, build, name) from None

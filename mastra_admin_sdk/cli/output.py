@@ -85,11 +85,14 @@ class Output:
         if self.json_mode:
             click.echo(dump_json(failure.to_json()))
             return
+        if failure.help:
+            self.note(failure.help)
+            return
         title = "" if failure.code == "interrupted" else f"{paint('Error:', 'bad')} "
         for line in failure.message.splitlines():
             self.note("\n".join(wrap(title + line, self.width)))
             title = ""
-        for line in list_failure_lines(failure):
+        for line in list_failure_lines(failure, self.width - 2):
             self.note(f"  {printable(line) if line.isprintable() else line}")
         if failure.hint:
             self.note(f"{paint('Next:', 'busy')} {failure.hint}")

@@ -43,9 +43,10 @@ def summarize_phases(phases: Mapping[str, float]) -> str:
 
 
 def tell_live(output: Output, text: str, build: Build) -> None:
-    """Write that a build is live, and how long its phases took."""
+    """Write that a build is live, and how long its phases took, unless that was printed line by line."""
     output.done(text)
-    output.lines(wrap(summarize_phases(build.phases), output.width, indent="  "))
+    if output.is_terminal:
+        output.lines(wrap(summarize_phases(build.phases), output.width, indent="  "))
 
 
 def read_last_line(path: str | None) -> str:

@@ -6,8 +6,10 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+from mastra_admin_sdk.models import DeploymentStatus, DeploymentType
+
 from .session import Session, shorten_program
-from .targets import EXAMPLE
+from .targets import EXAMPLE, name_deployment
 
 if TYPE_CHECKING:
     from mastra_admin_sdk.admin import MastraAdmin
@@ -18,19 +20,19 @@ QUESTION = "What is the weather in Paris?"
 
 def list_next_steps(session: Session, admin: MastraAdmin) -> list[tuple[str, str]]:
     """Return what to do next, each with a title; the example's agent is asked if it is there."""
-    found = _find_example(admin)
+    found = _find_running_example(admin)
     see = ("See what runs", session.suggest("ps"))
-    if found is None:
+    if found is None or found.url is None:
         return [
             ("Find projects to deploy", session.suggest("projects")),
             ("Deploy one", session.suggest("deploy ./my-agent")),
             see,
         ]
     return [
-        ("Ask the agent", make_curl(min(found.urls, key=len))),
+        ("Ask the agent", make_curl(found.url)),
         ("See what it did", session.suggest("traces")),
         see,
-        (f"In Python ({shorten_program(sys.executable)}) or a notebook", make_snippet(session)),
+        (f"In Python ({shorten_program(sys.executable)}) or a notebook", make_snippet(session, _name(admin, found))),
     ]
 
 
@@ -46,23 +48,30 @@ def make_curl(url: str) -> str:
     )
 
 
-def make_snippet(session: Session) -> str:
-    """Return Python that reads spans as a DataFrame."""
+def make_snippet(session: Session, name: str) -> str:
+    """Return Python that asks the example's agent and reads spans as a DataFrame; ``name`` is the deployment's."""
     home = f'home="{session.home}"' if session.home else ""
     return "\n".join(
         [
             "from mastra_admin_sdk import MastraAdmin",
             "",
             f"admin = MastraAdmin({home})",
-            f'agent = admin.deployments.get("{EXAMPLE}").agent("{EXAMPLE}")',
+            f'agent = admin.deployments.get("{name}").agent("{EXAMPLE}")',
             f'print(agent.generate("{QUESTION}")["text"])',
-            f'print(admin.spans(project="{EXAMPLE}", since="1h"))',
+            'print(admin.spans(since="1h")[["name", "type", "status", "duration_ms"]])',
         ]
     )
 
 
-def _find_example(admin: MastraAdmin) -> LiveDeployment | None:
+def _find_running_example(admin: MastraAdmin) -> LiveDeployment | None:
     for deployment in admin.deployments.list():
-        if deployment.project.slug == EXAMPLE and deployment.url:
+        if deployment.status == DeploymentStatus.RUNNING and deployment.url and deployment.project.slug == EXAMPLE:
             return deployment
     return None
+
+
+def _name(admin: MastraAdmin, deployment: LiveDeployment) -> str:
+    """The shortest name that no deployment of another team has: ``team/project`` stands for its default branch."""
+    full, record = name_deployment(admin, deployment.record), deployment.record
+    is_default = record.type is DeploymentType.PRODUCTION and record.branch == deployment.project.default_branch
+    return full.rpartition("/")[0] if is_default else full

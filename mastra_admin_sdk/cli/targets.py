@@ -7,8 +7,9 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mastra_admin_sdk.errors import InvalidInput, NotFound, ToolMissing
+from mastra_admin_sdk.errors import Conflict, InvalidInput, NotFound, ToolMissing
 from mastra_admin_sdk.models import Deployment, Project, SourceProject, Team
+from mastra_admin_sdk.services.addresses import make_slug
 
 if TYPE_CHECKING:
     from mastra_admin_sdk.admin import MastraAdmin
@@ -30,27 +31,27 @@ def find_example() -> Path:
     return folder
 
 
-def ensure_project(admin: MastraAdmin, reference: str, team: str | None = None) -> Project:
+def ensure_project(admin: MastraAdmin, reference: str, team: str | None = None, *, name: str | None = None) -> Project:
     """Return a project by its name, or by a source it is made from; team and project are created when missing.
 
     Parameters:
         admin: where to look.
         reference: a project, or a folder, name or id of a source.
         team: who owns it; unless given, the only team there is, else one called Default.
+        name: of the project that is made from a source; the source's own unless given.
 
     Raises:
         NotFound: neither a project nor a source goes by that.
+        Conflict: the team has a project of that name from another folder.
     """
-    if not is_path(reference):
+    if name is None and not is_path(reference):
         found = _find_project(admin, reference, team)
         if found:
             return found
     source = _get_source(admin, reference)
     owner = ensure_team(admin, team or _choose_team(admin))
-    for project in admin.projects.list(owner):
-        if project.source_config.get("path") == source.path:
-            return project
-    return admin.projects.create(owner, source=source)
+    found = _find_made_from(admin, owner, source, name)
+    return found or admin.projects.create(owner, source=source, name=name)
 
 
 def ensure_team(admin: MastraAdmin, reference: str) -> Team:
@@ -85,17 +86,45 @@ def _find_project(admin: MastraAdmin, reference: str, team: str | None) -> Proje
         return None
 
 
+def _find_made_from(admin: MastraAdmin, owner: Team, source: SourceProject, name: str | None) -> Project | None:
+    """A team's project that a folder was made into, and that goes by ``name`` if one is given."""
+    slug = make_slug(name or source.name)
+    namesake = next((item for item in admin.projects.list(owner) if item.slug == slug), None)
+    made = [item for item in admin.projects.list(owner) if item.source_config.get("path") == source.path]
+    if namesake in made:
+        return namesake
+    if made and name is None:
+        return made[0]
+    if namesake is None:
+        return None
+    full = f"{owner.slug}/{slug}"
+    raise Conflict(
+        f"{source.path} can't become the project {full}: that is made from {namesake.source_config.get('path')}.",
+        hint=f"Deploy the one that is there: `mastra-admin deploy {full}`. "
+        "For this folder add --name with another name, or --team with another team.",
+    )
+
+
 def _get_source(admin: MastraAdmin, reference: str) -> SourceProject:
     if is_path(reference):
         reference = os.path.realpath(os.path.expanduser(reference))
     try:
         return admin.source.get_project(reference)
     except NotFound as exc:
+        if is_path(reference):
+            raise exc if os.path.isdir(reference) else _no_folder(reference) from exc
         raise NotFound(
-            f"There is neither a project nor a source {reference!r}: {exc.message}",
+            f"There is neither a project nor a source {reference!r}.",
             hint=exc.hint or "Give the folder of a Mastra project, such as ./my-agent.",
             evidence=exc.evidence,
         ) from exc
+
+
+def _no_folder(path: str) -> NotFound:
+    return NotFound(
+        f"{path!r} is a file, not a folder." if os.path.exists(path) else f"There is no folder {path!r}.",
+        hint="Give the folder of a Mastra project; `mastra-admin projects` lists those that were found.",
+    )
 
 
 def _has_team(admin: MastraAdmin, team: str) -> bool:

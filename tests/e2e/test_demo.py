@@ -50,7 +50,7 @@ def check_result(result: dict[str, Any]) -> None:
 def test_the_demo_shows_all_of_it_and_leaves_nothing(program: Program) -> None:
     result = run_demo(program)
     check_result(result)
-    assert result["url"] == f"http://weather-agent.demo.localhost:{program.settings['ROUTER_PORT']}"
+    assert result["url"] == f"http://weather-agent-main.demo.localhost:{program.settings['ROUTER_PORT']}"
     found = program.run_json("traces", result["trace_id"])
     spans = {span["type"]: span for span in found["spans"]}
     assert {"agent_run", "model_generation", "tool_call"} <= set(spans)

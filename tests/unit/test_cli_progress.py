@@ -107,7 +107,7 @@ def test_next_steps_ask_the_example_when_it_is_deployed(command_line: CommandLin
     command_line.deploy()
     with command_line.make_admin() as admin:
         (_, curl), (_, traces), (_, ps), (_, snippet) = list_next_steps(session, admin)
-    assert curl == make_curl("http://weather-agent.default.localhost:8080")
+    assert curl == make_curl("http://weather-agent-main.default.localhost:8080")
     assert traces.endswith(f"--home {command_line.home} traces")
     assert ps.endswith("ps")
     compile(snippet, "snippet", "exec")

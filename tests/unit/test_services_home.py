@@ -58,7 +58,7 @@ def test_a_supervisor_whose_process_is_gone_supervises_nothing(house: House) -> 
 def test_all_is_ended_and_what_should_run_is_remembered(house: House) -> None:
     deployment = house.add_deployment()
     build = house.deploy(deployment)
-    assert shut(house) == ["Stopping weather/main", "Stopping the router", "Stopping the analytics engine"]
+    assert shut(house) == ["Stopping search/weather/main", "Stopping the router", "Stopping the analytics engine"]
     found = house.read(deployment)
     assert (found.status, found.desired_state) == (DeploymentStatus.STOPPED, DesiredState.RUNNING)
     assert house.alive(deployment) == []
@@ -101,7 +101,7 @@ def test_what_cannot_be_stopped_does_not_keep_the_rest(
     monkeypatch.setattr(house.runner, "stop", resist)
     with caplog.at_level(logging.CRITICAL), pytest.raises(ServerError, match="one/main could not be stopped") as caught:
         shut(house)
-    assert caught.value.evidence == {"one/main": "It can't be ended."}
+    assert caught.value.evidence == {"search/one/main": "It can't be ended."}
     assert house.alive(second) == []
     assert not house.router.running
     assert not house.engine.running
