@@ -154,3 +154,55 @@ def test_two_deploys_at_once_both_go_live(command_line: CommandLine) -> None:
             thread.join(timeout=30)
         statuses = [build.status for build in admin.builds.list()]
     assert statuses == [BuildStatus.SUCCEEDED] * 2
+
+
+def test_phases_are_told_once_when_nobody_looks(command_line: CommandLine) -> None:
+    command_line.source.add("weather-agent")
+    assert command_line.run("deploy", "weather-agent").stdout.count("install") == 1
+
+
+def test_a_folder_whose_name_the_team_uses_says_what_to_do(command_line: CommandLine) -> None:
+    first = command_line.source.add("one", name="weather-agent")
+    second = command_line.source.add("two", name="weather-agent")
+    command_line.run_json("deploy", first.path, "--team", "Search")
+    error = command_line.run_json("deploy", second.path, "--team", "Search", exit_code=4)["error"]
+    assert first.path in error["message"]
+    assert second.path in error["message"]
+    assert "`mastra-admin deploy search/weather-agent`" in error["hint"]
+    assert "--name" in error["hint"]
+    named = command_line.run_json("deploy", second.path, "--team", "Search", "--name", "Second")
+    assert named["deployment"]["name"] == "search/second/main"
+    again = command_line.run_json("deploy", second.path, "--team", "Search")
+    assert (again["deployment"]["name"], again["build"]["number"]) == ("search/second/main", 2)
+
+
+def test_a_folder_that_is_not_there_is_said_to_be_missing(command_line: CommandLine) -> None:
+    command_line.source.add("own-exporter")
+    error = command_line.run_json("deploy", "/nonexporter", exit_code=3)["error"]
+    assert error["message"] == "There is no folder '/nonexporter'."
+    assert "own-exporter" not in error["hint"]
+
+
+def test_an_unknown_name_is_told_in_one_sentence(command_line: CommandLine) -> None:
+    error = command_line.run_json("deploy", "nothing-like-it", exit_code=3)["error"]
+    assert error["message"] == "There is neither a project nor a source 'nothing-like-it'."
+
+
+def test_a_failed_build_with_advice_of_its_own_names_its_log_too(command_line: CommandLine) -> None:
+    from mastra_admin_sdk.cli.following import follow_build
+    from mastra_admin_sdk.cli.session import Session
+    from mastra_admin_sdk.errors import BuildError
+
+    command_line.source.add("weather-agent")
+    with command_line.make_admin() as admin:
+        build = admin.deploy(admin.projects.create(admin.teams.create("T"), source="weather-agent"), wait=False)
+
+        def fail(**_: object) -> None:
+            raise BuildError("x", hint="Mend it.", evidence={"build_log": "/x"})
+
+        build.wait = fail  # type: ignore[method-assign,assignment]
+        with pytest.raises(BuildError) as caught:
+            follow_build(Session(home=str(command_line.home)), admin, build, "t/weather-agent/main")
+    first, second = caught.value.hint.splitlines()
+    assert first == "Mend it."
+    assert second.endswith("logs t/weather-agent/main --build 1")

@@ -118,3 +118,32 @@ def test_cancel_leaves_a_build_that_has_ended(command_line: CommandLine) -> None
 def test_width_is_that_of_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     assert Output().width == 100
+
+
+def test_ps_shows_the_build_that_is_worked_on_rather_than_the_newest(command_line: CommandLine) -> None:
+    command_line.deploy()
+    for _ in range(2):
+        command_line.deploy("weather-agent", "--no-wait")
+    assert "  build #2 is queued" in command_line.run("ps").stdout
+    claimed = command_line.storage.builds.claim("somebody", limit=1)
+    assert claimed is not None
+    command_line.deploy("weather-agent", "--no-wait")
+    assert f"  build #{claimed.number} is building" in command_line.run("ps").stdout
+
+
+def test_the_lines_below_ps_have_one_item_each(command_line: CommandLine) -> None:
+    command_line.deploy()
+    lines = command_line.run("ps").stdout.splitlines()
+    assert f"home        {command_line.home}" in lines
+    assert "router      running" in lines
+    assert "ingestion   up to date" in lines
+
+
+def test_down_names_servers_with_their_team(command_line: CommandLine) -> None:
+    command_line.deploy("weather-agent", "--team", "One")
+    command_line.deploy("weather-agent", "--team", "Two")
+    steps = command_line.run_json("down")["steps"]
+    assert {step for step in steps if "weather" in step} == {
+        "Stopping one/weather-agent/main",
+        "Stopping two/weather-agent/main",
+    }

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from fixtures.cli import CommandLine
 
 from mastra_admin_sdk import errors
-from mastra_admin_sdk.cli.failures import ExitCode, Interrupted, describe_failure
+from mastra_admin_sdk.cli.failures import ExitCode, Interrupted, describe_failure, list_failure_lines
 from mastra_admin_sdk.cli.main import cli as program
 from mastra_admin_sdk.cli.session import Session, find_program
 
@@ -164,3 +164,25 @@ def test_version_is_that_of_the_package(command_line: CommandLine) -> None:
 
     assert command_line.run_json("version")["version"] == __version__
     assert __version__ in CliRunner().invoke(program, ["--version"]).stdout
+
+
+@pytest.mark.parametrize("arguments", [[], ["env"]], ids=["program", "group"])
+def test_without_a_command_the_help_is_shown_as_it_is(arguments: list[str]) -> None:
+    found = CliRunner().invoke(program, arguments, prog_name="mastra-admin")
+    asked = CliRunner().invoke(program, [*arguments, "--help"], prog_name="mastra-admin")
+    assert found.exit_code == ExitCode.USAGE
+    assert found.stderr == asked.stdout
+    error = json.loads(CliRunner().invoke(program, [*arguments, "--json"]).stdout)["error"]
+    assert error["code"] == "usage"
+
+
+def test_a_log_is_shown_in_short_lines_without_stacks_and_warnings_of_npm() -> None:
+    tail = ["npm warn deprecated x@1.0.0", *(f"line {n}" for n in range(30)), "stack: " + "at x " * 1000, "w " * 200]
+    evidence = {"command": "mastra build", "log_tail": tail, "build_log": "/" + "long/" * 30}
+    command, title, *lines, log = list_failure_lines(describe_failure(errors.NotFound("x", evidence=evidence)), 78)
+    assert (command, title) == ("command: mastra build", "log_tail:")
+    assert log == "build_log: /" + "long/" * 30
+    assert len(lines) == 20
+    assert lines[-2] == "  line 29"
+    assert lines[-1].endswith("…")
+    assert max(map(len, lines)) == 78

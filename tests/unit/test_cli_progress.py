@@ -114,5 +114,20 @@ def test_next_steps_ask_the_example_when_it_is_deployed(command_line: CommandLin
     assert max(map(len, snippet.splitlines())) <= 78 or str(command_line.home) in snippet
 
 
+def test_next_steps_ask_the_example_that_runs_by_a_name_that_is_its_own(command_line: CommandLine) -> None:
+    session = Session(home=str(command_line.home))
+    for team in ("Demo", "Second"):
+        command_line.deploy("weather-agent", "--team", team)
+    command_line.run("stop", "second/weather-agent")
+    with command_line.make_admin() as admin:
+        steps = dict(list_next_steps(session, admin))
+        assert steps["Ask the agent"] == make_curl("http://weather-agent-main.demo.localhost:8080")
+        snippet = next(text for title, text in steps.items() if title.startswith("In Python"))
+        assert 'admin.deployments.get("demo/weather-agent")' in snippet
+        assert 'print(admin.spans(since="1h")[["name", "type", "status", "duration_ms"]])' in snippet
+        admin.deployments.get("demo/weather-agent").stop()
+        assert "Ask the agent" not in dict(list_next_steps(session, admin))
+
+
 def test_the_example_ships_with_the_package() -> None:
     assert (find_example() / "package-lock.json").is_file()
