@@ -93,7 +93,8 @@ def _follow(session: Session, admin: MastraAdmin, build: LiveBuild, name: str) -
     live = build.deployment
     tell_live(output, f"{name} is live", build.record)
     output.line()
-    output.lines(f"  {url}" for url in live.urls)
+    main, *others = live.urls
+    output.lines([f"  {main}", *(f"  also {url}" for url in others)])
     output.result({"deployment": describe_deployment(name, live.record), "build": describe_build(build.record)})
     if not find_running(admin.home, BACKGROUND):
         output.note("Nothing watches over the server yet: it isn't started again should it end.")

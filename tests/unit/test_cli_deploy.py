@@ -26,7 +26,9 @@ def test_shows_each_phase_as_a_line_when_nobody_looks(command_line: CommandLine)
     assert found.exit_code == 0
     assert "  install" in found.stdout
     assert "✓ default/weather-agent/main is live" in found.stdout
-    assert "http://weather-agent.default.localhost:8080" in found.stdout
+    *_, main, other = found.stdout.splitlines()
+    assert main == "  http://weather-agent-main.default.localhost:8080"
+    assert other == "  also http://weather-agent.default.localhost:8080"
     assert "Nothing watches over the server yet" in found.stderr
 
 
