@@ -201,6 +201,18 @@ def test_a_line_of_30_megabytes_is_stored(open_store: Callable[..., ClickHouseSt
     assert store.sql("SELECT max(length(output)) AS n FROM mastra_admin_spans")["n"].tolist() == [30_000_011]
 
 
+@pytest.mark.slow  # 20 MB in one chunk
+def test_lines_of_one_span_far_apart_in_one_chunk_are_one_span(open_store: Callable[..., ClickHouseStore]) -> None:
+    store = open_store()
+    trace, start, text = new_trace(), now(), "x" * 1000
+    begun = [make_span("started", trace, f"s{n}", start, name="told", input=text) for n in range(6000)]
+    ended = [make_span("ended", trace, f"s{n}", start, 5, output=text) for n in range(6000)]
+    store.insert([make_chunk(*begun, *ended, *ended)])
+    found = store.sql("SELECT count() AS n, uniqExact(span_id) AS u, any(name) AS name FROM mastra_admin_spans")
+    assert found.iloc[0].tolist() == [6000, 6000, "told"]
+    assert count(store, "mastra_admin_spans_open") == 0
+
+
 def test_open_spans_that_have_ended_are_purged(open_store: Callable[..., ClickHouseStore]) -> None:
     store = open_store()
     trace, start = new_trace(), now()

@@ -170,6 +170,38 @@ def test_a_torn_record_is_no_record(tmp_path: Path) -> None:
         launcher.stop()
 
 
+def test_an_engine_whose_record_was_lost_is_replaced(tmp_path: Path) -> None:
+    with running_engine(tmp_path / "home") as (launcher, record):
+        (tmp_path / "home" / "run" / "engine.json").unlink()
+        second = launcher.ensure()
+        assert second.pid != record.pid
+        assert start_ticks(record.pid) is None
+        assert ask(second, "SELECT 1") == [(1,)]
+
+
+def test_an_engine_that_hangs_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mastra_admin_sdk.adapters.observability.clickhouse.embedded.launcher.STOP_SECONDS", 0.5)
+    with running_engine(tmp_path / "home") as (launcher, record):
+        os.kill(record.pid, signal.SIGSTOP)
+        (tmp_path / "home" / "run" / "engine.json").unlink()
+        second = launcher.ensure()
+        assert start_ticks(record.pid) is None
+        assert ask(second, "SELECT 1") == [(1,)]
+
+
+def test_calls_around_the_moment_of_idle_stop_all_succeed(tmp_path: Path) -> None:
+    store = ClickHouseStore(home=tmp_path / "home", idle_seconds=0.2)
+    try:
+        pids = set()
+        for pause in (0.15, 0.19, 0.2, 0.21, 0.22, 0.25, 0.3, 0.4):
+            assert store.sql("SELECT 1 AS n")["n"].tolist() == [1]
+            pids.add(store.status().get("pid"))
+            time.sleep(pause)
+        assert len(pids) > 1
+    finally:
+        store.stop()
+
+
 def test_an_engine_that_does_not_start_shows_its_log(tmp_path: Path) -> None:
     launcher = make_launcher(tmp_path / "home")
     (tmp_path / "home" / "clickhouse").write_text("not a folder", encoding="utf-8")

@@ -26,7 +26,7 @@ from mastra_admin_sdk.home import Home
 from mastra_admin_sdk.host import is_alive
 
 from .listener import owns_listener
-from .record import FILE_NAME, START_LOCK, TEMPORARY, EngineRecord, read_record, remove_record
+from .record import FILE_NAME, START_LOCK, TEMPORARY, EngineRecord, read_life, read_record, remove_record
 
 logger = logging.getLogger(__name__)
 
@@ -89,15 +89,15 @@ class EngineLauncher:
 
     def stop(self) -> bool:
         """End the engine cleanly, or by force when it doesn't; return whether there was one. Nothing stored is lost."""
-        record = read_record(self._home.run)
-        if record is None or not _is_running(record):
+        life = read_life(self._home.run)
+        if life is None or not _is_running(life):
             return False
-        _send(record, signal.SIGTERM)
-        if not _wait_until_gone(record, STOP_SECONDS):
-            logger.warning("The analytics engine (pid %s) didn't stop within %s s: killed.", record.pid, STOP_SECONDS)
-            _send(record, signal.SIGKILL)
-            _wait_until_gone(record, STOP_SECONDS)
-        remove_record(self._home.run, record.pid)
+        _send(life, signal.SIGTERM)
+        if not _wait_until_gone(life, STOP_SECONDS):
+            logger.warning("The analytics engine (pid %s) didn't stop within %s s: killed.", life[0], STOP_SECONDS)
+            _send(life, signal.SIGKILL)
+            _wait_until_gone(life, STOP_SECONDS)
+        remove_record(self._home.run, life[0])
         return True
 
     def describe(self) -> Mapping[str, Any]:
@@ -116,7 +116,9 @@ class EngineLauncher:
         }
 
     def _start(self) -> EngineRecord:
-        # What is left of an engine that was killed.
+        # One that doesn't listen (any more), or whose record was lost, still holds the data: it is on its way out, or
+        # has to go.
+        self.stop()
         (self._home.run / FILE_NAME).unlink(missing_ok=True)
         ready, told = os.pipe()
         try:
@@ -200,22 +202,27 @@ def _wait_for_word(ready: int) -> bool:
     return bool(readable) and os.read(ready, 1) != b""
 
 
-def _is_running(record: EngineRecord) -> bool:
-    return is_alive(record.pid, record.start_ticks, record.boot_id)
+Life = tuple[int, str, int]
+"""Pid, boot id and start ticks of a process."""
 
 
-def _send(record: EngineRecord, number: signal.Signals) -> None:
-    if not _is_running(record):
+def _is_running(life: Life) -> bool:
+    pid, boot, ticks = life
+    return is_alive(pid, ticks, boot)
+
+
+def _send(life: Life, number: signal.Signals) -> None:
+    if not _is_running(life):
         return
     try:
-        os.kill(record.pid, number)
+        os.kill(life[0], number)
     except ProcessLookupError:
         logger.debug("The engine ended by itself.")
 
 
-def _wait_until_gone(record: EngineRecord, seconds: float) -> bool:
+def _wait_until_gone(life: Life, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
-    while _is_running(record):
+    while _is_running(life):
         if time.monotonic() > deadline:
             return False
         time.sleep(_POLL_SECONDS)

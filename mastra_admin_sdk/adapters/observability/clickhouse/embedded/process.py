@@ -19,7 +19,7 @@ from mastra_admin_sdk.host import boot_id, start_ticks
 
 from .connection import OWNER, READER, Engine
 from .planning import Planner
-from .record import LIFE_LOCK, TEMPORARY, EngineRecord, remove_record, write_record
+from .record import LIFE_LOCK, TEMPORARY, EngineRecord, remove_record, write_life, write_record
 from .sandbox import confine
 from .server import Server
 from .sessions import EngineError, Pool
@@ -123,6 +123,8 @@ def _lock_life(run_folder: Path) -> int | None:
     except BlockingIOError:
         os.close(descriptor)
         return None
+    pid = os.getpid()
+    write_life(descriptor, pid, boot_id(), start_ticks(pid) or 0)
     return descriptor
 
 

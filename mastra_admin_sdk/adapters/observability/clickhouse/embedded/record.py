@@ -9,7 +9,7 @@ from pathlib import Path
 
 FILE_NAME = "engine.json"
 LIFE_LOCK = "engine.alive"
-"""Locked by the engine as long as it lives: two never open the same data."""
+"""Locked by the engine as long as it lives: two never open the same data. It holds pid, boot id and start ticks."""
 
 START_LOCK = "engine.start"
 """Locked by whoever starts an engine: two starters give one engine."""
@@ -46,6 +46,21 @@ def read_record(folder: Path) -> EngineRecord | None:
     try:
         values = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
         return EngineRecord(**values)
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write_life(descriptor: int, pid: int, boot: str, ticks: int) -> None:
+    """Write into the locked file which process holds it."""
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, json.dumps([pid, boot, ticks]).encode(), 0)
+
+
+def read_life(folder: Path) -> tuple[int, str, int] | None:
+    """Return pid, boot id and start ticks of the engine that holds the data or held it last."""
+    try:
+        pid, boot, ticks = json.loads((folder / LIFE_LOCK).read_text(encoding="utf-8"))
+        return int(pid), str(boot), int(ticks)
     except (OSError, ValueError, TypeError):
         return None
 

@@ -39,8 +39,10 @@ def confine(folders: Iterable[Path]) -> bool:
     where the kernel has no Landlock it isn't, and the log says so.
     """
     libc = ctypes.CDLL(None, use_errno=True)
-    version = libc.syscall(_CREATE_RULESET, None, 0, _VERSION_FLAG)
-    if version < 1 or not sys.platform.startswith("linux"):
+    # The numbers of these calls are Linux's own: elsewhere they mean something else.
+    is_linux = sys.platform.startswith("linux")
+    version = libc.syscall(_CREATE_RULESET, None, 0, _VERSION_FLAG) if is_linux else 0
+    if version < 1:
         logger.info("This system has no Landlock: the engine isn't kept inside its folders by the kernel.")
         return False
     handled = _ALL[min(version, 3)]
