@@ -130,6 +130,7 @@ def insert_until_acknowledged(store: ClickHouseStore, chunk: Chunk) -> None:
     raise AssertionError("it was never acknowledged")
 
 
+@pytest.mark.slow  # inserts 20,000 long lines twice and starts an engine again
 def test_a_killed_insert_can_be_repeated(open_store: Callable[..., ClickHouseStore]) -> None:
     store = open_store()
     store.init()
@@ -146,6 +147,7 @@ def test_a_killed_insert_can_be_repeated(open_store: Callable[..., ClickHouseSto
     assert start_ticks(pid) is None
 
 
+@pytest.mark.slow  # writes 300 partitions
 def test_spans_of_150_months_go_in_at_once(open_store: Callable[..., ClickHouseStore]) -> None:
     store = open_store(retention_days=0)
     trace, last = new_trace(), now()
@@ -157,6 +159,7 @@ def test_spans_of_150_months_go_in_at_once(open_store: Callable[..., ClickHouseS
     assert len(store.rejects()) == 0
 
 
+@pytest.mark.slow  # halves two chunks down to the line, twice
 def test_one_line_that_the_engine_refuses_never_stops_the_others(
     open_store: Callable[..., ClickHouseStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,6 +229,7 @@ def test_open_spans_that_have_ended_are_purged(open_store: Callable[..., ClickHo
     assert (len(frame), frame["status"].tolist().count("running")) == (11, 1)
 
 
+@pytest.mark.slow  # reads on and on while spans begin and end
 def test_reads_while_spans_end_never_show_one_twice(open_store: Callable[..., ClickHouseStore]) -> None:
     store, other = open_store(), open_store()
     trace, start = new_trace(), now()
