@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from mastra_admin_sdk.adapters.observability.clickhouse import ClickHouseStore, inserts, schema
 from mastra_admin_sdk.adapters.observability.clickhouse.addresses import Role, find_server, parse_address
+from mastra_admin_sdk.adapters.observability.clickhouse.clients import make_call
 from mastra_admin_sdk.adapters.observability.clickhouse.embedded.listener import owns_listener
 from mastra_admin_sdk.adapters.observability.clickhouse.migration import _check_server
+from mastra_admin_sdk.adapters.observability.clickhouse.parameters import Statement
 from mastra_admin_sdk.adapters.observability.clickhouse.translation import translate_errors
 from mastra_admin_sdk.errors import EngineUnavailable, InvalidInput, ObservabilityError, QueryError
 from mastra_admin_sdk.ports.observability import Chunk, Stream
@@ -178,3 +180,29 @@ def test_a_listener_is_known_by_its_process() -> None:
         assert not owns_listener(os.getppid(), port)
         assert not owns_listener(2**22 + 1, port)
     assert not owns_listener(os.getpid(), port)
+
+
+# --- binding ----------------------------------------------------------------------------------------------------------
+
+
+class Connected:
+    """A client that is connected to a server of some protocol revision."""
+
+    def __init__(self, revision: int) -> None:
+        self.connection = self
+        self.server_info = self
+        self.used_revision = revision
+
+
+def test_values_travel_to_a_server_as_parameters_and_to_the_engine_as_settings() -> None:
+    statement = Statement("SELECT {x:String}", {"x": "it's\t", "n": 5}, has_fixed_columns=True)
+    settings = {"max_execution_time": 9}
+    assert make_call(Connected(54468), statement, settings) == {
+        "query": "SELECT {x:String}",
+        "params": {"x": "it's\t", "n": 5},
+        "settings": {"max_execution_time": 9, "server_side_params": True},
+    }
+    assert make_call(Connected(54429), statement, settings) == {
+        "query": "SELECT {x:String}",
+        "settings": {"max_execution_time": 9, "columns_by_text": 1, "param_x": "it's\\t", "param_n": "5"},
+    }
