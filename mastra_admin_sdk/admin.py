@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import atexit
+import os
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import registry
+from .errors import ForkedProcess
 from .home import open_home
 from .host import user_name
-from .models import BuildTrigger, DeploymentType, Strategy
+from .models import BuildTrigger, DeploymentType, Strategy, choose
 from .ports.observability import ObservabilityStore
 from .ports.router import Router
 from .ports.runner import Runner
@@ -99,6 +101,7 @@ class MastraAdmin:
         )
         self._wire()
         self._closed = False
+        self._pid = os.getpid()
         # An interpreter that ends gives its builds and roles back instead of leaving them to time-outs.
         self._at_exit = _close_at_exit(self)
 
@@ -189,10 +192,12 @@ class MastraAdmin:
         deployment = self._deployment_service.find_or_create(
             found,
             branch=branch,
-            type=DeploymentType(type),
-            strategy=Strategy(strategy) if strategy is not None else None,
+            type=choose(DeploymentType, type),
+            strategy=choose(Strategy, strategy) if strategy is not None else None,
         )
-        build = LiveBuild(self._deployment_service.deploy(deployment, trigger=BuildTrigger(trigger)), self._services)
+        build = LiveBuild(
+            self._deployment_service.deploy(deployment, trigger=choose(BuildTrigger, trigger)), self._services
+        )
         if not wait:
             return build
         build.wait(timeout, on_progress=on_progress)
@@ -265,7 +270,16 @@ class MastraAdmin:
     # --- the background -----------------------------------------------------------------------------------------------
 
     def start(self) -> MastraAdmin:
-        """Offer this process for the background work (builds, supervision, ingestion) until ``close()``."""
+        """Offer this process for the background work (builds, supervision, ingestion) until ``close()``.
+
+        Raises:
+            ForkedProcess: this object was made before a fork; make one of its own in the child.
+        """
+        if os.getpid() != self._pid:
+            raise ForkedProcess(
+                "This MastraAdmin was made before a fork and can't work in the child.",
+                hint="Make another one in the child.",
+            )
         self._background.start()
         return self
 
@@ -316,7 +330,7 @@ def _close_at_exit(admin: MastraAdmin) -> Callable[[], None]:
 
     def close() -> None:
         found = reference()
-        if found is not None:
+        if found is not None and found._pid == os.getpid():
             found.close()
 
     atexit.register(close)

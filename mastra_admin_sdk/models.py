@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .errors import InvalidInput
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 def new_id() -> str:
@@ -25,6 +27,18 @@ def new_id() -> str:
 def utc_now() -> datetime:
     """Return the current time in UTC, timezone-aware, as every record stores it."""
     return datetime.now(UTC)
+
+
+def choose(kind: type[_Choice], value: str) -> _Choice:
+    """Return the member of an enum that a person named.
+
+    Raises:
+        InvalidInput: there is none of that name; the hint lists those there are.
+    """
+    try:
+        return kind(value)
+    except ValueError as exc:
+        raise InvalidInput(f"{value!r} is no {kind.__name__}.", hint=f"There are: {', '.join(kind)}.") from exc
 
 
 # --- states -----------------------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ class Setting:
     default: Any
     help: str
     secret: bool = False
+    least: float | None = None
 
     @property
     def env(self) -> str:
@@ -53,28 +54,30 @@ SETTINGS: tuple[Setting, ...] = (
         ["node_modules", ".git", "dist", ".next", ".mastra"],
         "Folder names that a search passes over and a copy leaves out.",
     ),
-    Setting("source_max_depth", int, 3, "How many folders deep a search goes."),
+    Setting("source_max_depth", int, 3, "How many folders deep a search goes.", least=0),
     Setting("node", str, "", "Path of a Node program to use; empty: the system's if it fits, else the wheel's."),
     Setting("server_ports", str, "4100-4199", "Range of loopback ports for servers."),
-    Setting("build_concurrency", int, 1, "How many builds may run at once."),
-    Setting("install_timeout", float, 900.0, "Seconds that installing dependencies may take."),
-    Setting("build_timeout", float, 900.0, "Seconds that `mastra build` may take."),
-    Setting("health_timeout", float, 60.0, "Seconds until a new server must answer its health check."),
-    Setting("drain_timeout", float, 60.0, "Seconds that a replaced server gets to finish its requests."),
-    Setting("min_free_mb", int, 1024, "Free disk space in MB below which no build starts."),
-    Setting("log_max_bytes", int, 10 * 1024 * 1024, "Size at which a server's log file is rotated."),
-    Setting("log_keep", int, 5, "How many rotated log files are kept for each server."),
-    Setting("router_port", int, 8080, "Port of the reverse proxy."),
+    Setting("build_concurrency", int, 1, "How many builds may run at once.", least=1),
+    Setting("install_timeout", float, 900.0, "Seconds that installing dependencies may take.", least=1),
+    Setting("build_timeout", float, 900.0, "Seconds that `mastra build` may take.", least=1),
+    Setting("health_timeout", float, 60.0, "Seconds until a new server must answer its health check.", least=1),
+    Setting("drain_timeout", float, 60.0, "Seconds that a replaced server gets to finish its requests.", least=0),
+    Setting("min_free_mb", int, 1024, "Free disk space in MB below which no build starts.", least=0),
+    Setting("log_max_bytes", int, 10 * 1024 * 1024, "Size at which a server's log file is rotated.", least=1024),
+    Setting("log_keep", int, 5, "How many rotated log files are kept for each server.", least=0),
+    Setting("router_port", int, 8080, "Port of the reverse proxy.", least=1),
     Setting("router_bind", str, "127.0.0.1", "Address that the reverse proxy listens on."),
     Setting("base_domain", str, "localhost", "Domain under which every deployment gets its address."),
     Setting("router_tls", str, "", "off, internal or auto; must be said when the router listens beyond loopback."),
-    Setting("panel_port", int, 3001, "Port of the panel."),
+    Setting("panel_port", int, 3001, "Port of the panel.", least=1),
     Setting("panel_bind", str, "127.0.0.1", "Address that the panel listens on."),
     Setting("clickhouse_url", str, "", "clickhouse:// URL of a server; empty: the embedded engine.", secret=True),
-    Setting("engine_memory_mb", int, 1500, "Memory that the embedded engine may use, in MB."),
-    Setting("engine_idle_seconds", float, 600.0, "Seconds without clients after which the embedded engine stops."),
-    Setting("telemetry_days", int, 90, "Days that spans, logs, metrics and scores are kept."),
-    Setting("telemetry_poll_seconds", float, 0.5, "Seconds between two looks at the telemetry files."),
+    Setting("engine_memory_mb", int, 1500, "Memory that the embedded engine may use, in MB.", least=256),
+    Setting(
+        "engine_idle_seconds", float, 600.0, "Seconds without clients after which the embedded engine stops.", least=1
+    ),
+    Setting("telemetry_days", int, 90, "Days that spans, logs, metrics and scores are kept.", least=1),
+    Setting("telemetry_poll_seconds", float, 0.5, "Seconds between two looks at the telemetry files.", least=0.05),
 )
 """Every setting there is. The command line, the documentation and `Settings` are made from it."""
 
@@ -175,11 +178,15 @@ def _convert(setting: Setting, raw: Any, origin: str) -> Any:
             return [str(part) for part in parts if str(part)]
         if isinstance(raw, bool):
             raise ValueError
-        return setting.type(raw)
-    except (TypeError, ValueError) as exc:
+        value = setting.type(raw)
+        if setting.least is not None and not value >= setting.least:
+            raise ValueError
+        return value
+    except (TypeError, ValueError, OverflowError) as exc:
         shown = "that value" if setting.secret else repr(raw)
+        least = "" if setting.least is None else f" of at least {setting.least}"
         raise SettingError(
-            f"The setting {setting.name} can't be {shown} (from {origin}): it takes a {setting.type.__name__}.",
+            f"The setting {setting.name} can't be {shown} (from {origin}): it takes a {setting.type.__name__}{least}.",
             hint=f"{setting.help} Set it with {setting.env} or in settings.toml.",
         ) from exc
 

@@ -15,7 +15,7 @@ from mastra_admin_sdk.display.cards import render_build, render_deployment
 from mastra_admin_sdk.display.progress import ProgressPrinter, say_detached
 from mastra_admin_sdk.errors import NotFound, RequestFailed
 from mastra_admin_sdk.linelog import follow_lines, read_lines
-from mastra_admin_sdk.models import Build, BuildStatus, Deployment, LogLine, Process, Project, Strategy
+from mastra_admin_sdk.models import Build, BuildStatus, Deployment, LogLine, Process, Project, Strategy, choose
 
 from .clients import Agent, Workflow
 from .deployments import DeploymentService
@@ -242,7 +242,7 @@ class LiveDeployment:
 
     def set_strategy(self, strategy: Strategy | str) -> LiveDeployment:
         """Choose how a new server takes over: ``swap`` (beside the old one) or ``recreate`` (after it has stopped)."""
-        self._services.parts.storage.deployments.update(self.id, strategy=Strategy(strategy))
+        self._services.parts.storage.deployments.update(self.id, strategy=choose(Strategy, strategy))
         return self.refresh()
 
     def set_env(self, variables: Mapping[str, str | None], *, secret: bool = True) -> LiveDeployment:

@@ -8,6 +8,7 @@ import pytest
 
 from mastra_admin_sdk.display.progress import ProgressPrinter, say_detached
 from mastra_admin_sdk.errors import InvalidInput
+from mastra_admin_sdk.models import DeploymentType, choose
 from mastra_admin_sdk.services.telemetry import parse_moment
 
 
@@ -40,3 +41,8 @@ def test_progress_names_each_phase_once(capsys: pytest.CaptureFixture[str]) -> N
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[1:3]] == ["copy", "install"]
     assert "after 9.1 s" in lines[3]
+
+
+def test_a_choice_that_is_none_names_those_there_are() -> None:
+    with pytest.raises(InvalidInput, match="production, staging, preview"):
+        choose(DeploymentType, "prod")

@@ -60,3 +60,9 @@ def test_every_setting_has_a_sentence_of_help_and_a_default_of_its_type() -> Non
     for setting in SETTINGS:
         assert setting.help.endswith("."), setting.name
         assert isinstance(setting.default, setting.type), setting.name
+
+
+@pytest.mark.parametrize(("name", "value"), [("build_concurrency", 0), ("health_timeout", -1), ("log_keep", "1e400")])
+def test_values_that_would_stop_everything_are_refused(name: str, value: object, tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=name):
+        load_settings({"home": str(tmp_path), name: value}, {})

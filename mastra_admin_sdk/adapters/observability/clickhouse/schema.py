@@ -79,9 +79,8 @@ _LINE: Mapping[str, str] = {
 }
 _MADE_LATER = ("status", "start_time", "duration_ms")
 # Pairs and escaped backslashes are kept by naming them; what is left of the pattern is a half by itself.
-_WITHOUT_LONE_SURROGATES = (
-    r"replaceRegexpAll(text, '(\\\\\\\\|\\\\u[dD][89abAB][0-9a-fA-F]{2}\\\\u[dD][c-fC-F][0-9a-fA-F]{2})"
-    r"|\\\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '\\1')"
+_LONE_SURROGATE = (
+    r"'(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '\1'"
 )
 
 
@@ -157,7 +156,8 @@ def _make_parts(retention_days: int) -> dict[str, str]:
         "owner_columns": _declare({name: _SPAN[name] for name in _OWNER}),
         "owner_names": ", ".join(_OWNER),
         "oldest": oldest,
-        "without_lone_surrogates": _WITHOUT_LONE_SURROGATES,
+        "mended_text": f"replaceRegexpAll(text, {_LONE_SURROGATE})",
+        "mended_line": f"if(isValidJSON(line), line, replaceRegexpAll(line, {_LONE_SURROGATE}))",
         **{f"ttl_{time}": _make_ttl(time, retention_days) for time in ("start_time", "timestamp", "time")},
     }
 

@@ -181,7 +181,8 @@ ENGINE = Null;;
 -- === spans ============================================================================================================
 
 -- A line is parsed once. Only input and output that are JSON strings are read a second time, to keep their quotes.
--- JSON.stringify writes half of a cut emoji as a lone surrogate, which the parser refuses: such halves are taken out.
+-- JSON.stringify writes half of a cut emoji as a lone surrogate, which the parser refuses: `jsons` are the lines without
+-- such halves.
 CREATE MATERIALIZED VIEW IF NOT EXISTS mastra_admin_split_span_lines TO mastra_admin_span_events AS
 SELECT
     path, position, number, line,
@@ -268,7 +269,7 @@ FROM
                 path, position,
                 if(endsWith(body, '\n'), left(body, length(body) - 1), body) AS text,
                 splitByChar('\n', text) AS lines,
-                if(position(text, '\\ud') = 0, lines, splitByChar('\n', {{without_lone_surrogates}})) AS jsons
+                if(position(text, '\\ud') = 0, lines, splitByChar('\n', {{mended_text}})) AS jsons
             FROM mastra_admin_span_lines
         )
     )
@@ -397,7 +398,7 @@ SELECT {{span_names}} FROM mastra_admin_spans_running;;
 CREATE MATERIALIZED VIEW IF NOT EXISTS mastra_admin_store_metrics TO mastra_admin_metrics AS
 SELECT
     assumeNotNull(time) AS timestamp, id, name, {{owner_names}}, trace_id, span_id,
-    tupleElement(JSONExtract(line, 'data', 'Tuple(value Nullable(Float64), labels String, costContext Tuple(
+    tupleElement(JSONExtract({{mended_line}} AS json, 'data', 'Tuple(value Nullable(Float64), labels String, costContext Tuple(
         model String, provider String, estimatedCost Nullable(Float64)))') AS point, 'value') AS value,
     tupleElement(point, 'labels') AS labels,
     tupleElement(tupleElement(point, 'costContext'), 'model') AS model,
@@ -415,14 +416,14 @@ LIMIT 1 BY timestamp, id;;
 CREATE MATERIALIZED VIEW IF NOT EXISTS mastra_admin_store_scores TO mastra_admin_scores AS
 SELECT
     assumeNotNull(time) AS timestamp, id, {{owner_names}}, trace_id, span_id,
-    tupleElement(JSONExtract(line, 'data', 'Tuple(scorerName String, scorerId String, name String,
+    tupleElement(JSONExtract({{mended_line}} AS json, 'data', 'Tuple(scorerName String, scorerId String, name String,
         score Nullable(Float64), reason String)') AS point, 'score') AS score,
     multiIf(
         tupleElement(point, 'scorerName') != '', tupleElement(point, 'scorerName'),
         tupleElement(point, 'scorerId') != '', tupleElement(point, 'scorerId'),
         tupleElement(point, 'name')) AS name,
     tupleElement(point, 'reason') AS reason,
-    JSONExtractRaw(line, 'data') AS data
+    JSONExtractRaw(json, 'data') AS data
 FROM mastra_admin_span_rows AS r
 WHERE kind = 'score' AND r.reason = '' AND (timestamp, id) NOT IN
 (
@@ -435,11 +436,11 @@ LIMIT 1 BY timestamp, id;;
 CREATE MATERIALIZED VIEW IF NOT EXISTS mastra_admin_store_feedback TO mastra_admin_feedback AS
 SELECT
     assumeNotNull(time) AS timestamp, id, {{owner_names}}, trace_id, span_id,
-    tupleElement(JSONExtract(line, 'data', 'Tuple(feedbackType String, value String, comment String)') AS point,
+    tupleElement(JSONExtract({{mended_line}} AS json, 'data', 'Tuple(feedbackType String, value String, comment String)') AS point,
         'feedbackType') AS name,
     tupleElement(point, 'value') AS value,
     tupleElement(point, 'comment') AS comment,
-    JSONExtractRaw(line, 'data') AS data
+    JSONExtractRaw(json, 'data') AS data
 FROM mastra_admin_span_rows
 WHERE kind = 'feedback' AND reason = '' AND (timestamp, id) NOT IN
 (
@@ -505,7 +506,7 @@ FROM
                 path, position,
                 if(endsWith(body, '\n'), left(body, length(body) - 1), body) AS text,
                 splitByChar('\n', text) AS lines,
-                if(position(text, '\\ud') = 0, lines, splitByChar('\n', {{without_lone_surrogates}})) AS jsons
+                if(position(text, '\\ud') = 0, lines, splitByChar('\n', {{mended_text}})) AS jsons
             FROM mastra_admin_log_lines
         )
     )
