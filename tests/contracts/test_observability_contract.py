@@ -306,12 +306,23 @@ def test_bytes_that_are_no_text_are_rejected_and_shown(store: ObservabilityStore
 
 
 def test_half_of_an_emoji_is_no_reason_to_reject(store: ObservabilityStore) -> None:
-    trace = new_trace()
-    line = make_span("ended", trace, "s1", now(), 1, output="CUT").replace(
-        "CUT", "\\ud83d and \\\\ud83d \\ud83d\\ude00"
-    )
-    store.insert([make_chunk(line)])
-    assert len(store.trace(trace)) == 1
+    trace, moment = new_trace(), now()
+    halves = "\\ud83d and \\\\ud83d \\ud83d\\ude00"
+    point = {"timestamp": iso(moment), "name": "CUT", "scorerName": "CUT", "value": 1, "score": 1, "traceId": trace}
+    lines = [
+        make_span("ended", trace, "s1", moment, 1, output="CUT", name="CUT"),
+        make_line("metric", point),
+        make_line("score", point),
+    ]
+    log = make_log("CUT", moment, traceId=trace)
+    store.insert([make_chunk(*(line.replace("CUT", halves) for line in lines))])
+    store.insert([make_chunk(log.replace("CUT", halves), stream=Stream.LOGS)])
+    asked = TelemetryFilter(trace_id=trace)
+    whole = " and \\ud83d 😀"
+    assert list(store.spans(asked)["name"]) == [whole]
+    assert list(store.logs(asked)["message"]) == [whole]
+    assert list(store.metrics(asked)["value"]) == [1.0]
+    assert list(store.scores(asked)["score"]) == [1.0]
 
 
 # --- logs, metrics, scores --------------------------------------------------------------------------------------------

@@ -80,7 +80,8 @@ _LINE: Mapping[str, str] = {
 _MADE_LATER = ("status", "start_time", "duration_ms")
 # Pairs and escaped backslashes are kept by naming them; what is left of the pattern is a half by itself.
 _LONE_SURROGATE = (
-    r"'(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '\1'"
+    r"'(\\\\\\\\|\\\\u[dD][89abAB][0-9a-fA-F]{2}\\\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    r"|\\\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '\\1'"
 )
 
 
