@@ -86,14 +86,17 @@ class Clients:
             settings=settings,
             client_name="mastra-admin",
             connect_timeout=CONNECT_SECONDS,
-            # The engine ends a query in time by itself; this is for a server that doesn't answer any more.
-            send_receive_timeout=self._timeout + CONNECT_SECONDS,
+            send_receive_timeout=CONNECT_SECONDS,
             # A lost connection must be made anew here, where the listener is checked first.
             disable_reconnect=True,
             **address.more,
         )
         with translate_errors(what):
             client.connection.connect()
+        # Whoever greets is there; from now on an answer may take as long as a query. The engine ends one in time by
+        # itself; this is for a server that doesn't answer any more.
+        client.connection.send_receive_timeout = self._timeout + CONNECT_SECONDS
+        client.connection.socket.settimeout(client.connection.send_receive_timeout)
         return client
 
     def _check_fork(self) -> None:

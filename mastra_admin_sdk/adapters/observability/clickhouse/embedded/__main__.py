@@ -28,7 +28,13 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    status = main()
-    logging.shutdown()
-    # chDB's own threads may still merge parts; ending at any moment is safe for the data, and quicker.
-    os._exit(status)
+    status = 1
+    try:
+        status = main()
+    except Exception:
+        logging.exception("The engine ends after an unexpected error")
+    finally:
+        # At once, whatever threads there are: an engine that no longer serves must not keep its port and its lock.
+        # chDB may still merge parts; ending at any moment is safe for the data.
+        logging.shutdown()
+        os._exit(status)

@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 EXIT_IN_USE = 3
 EXIT_FAILED = 4
 
+_LOCK_SECONDS = 10.0
 _CACHES = ("mark_cache_size", "index_mark_cache_size", "primary_index_cache_size")
 
 
@@ -84,16 +85,23 @@ def _serve(pool: Pool, run_folder: Path, config: Config) -> None:
         owner_password=passwords[OWNER],
         reader_password=passwords[READER],
     )
-    write_record(run_folder, record)
-    os.write(config.ready_fd, b"!")
-    os.close(config.ready_fd)
-    logger.info("Serving %s on 127.0.0.1:%s", version, server.port)
     try:
+        write_record(run_folder, record)
+        _say_ready(config.ready_fd)
+        logger.info("Serving %s on 127.0.0.1:%s", version, server.port)
         server.serve()
     finally:
         remove_record(run_folder, pid)
         watch.close()
         logger.info("Stopped")
+
+
+def _say_ready(descriptor: int) -> None:
+    try:
+        os.write(descriptor, b"!")
+    except BrokenPipeError:
+        logger.info("Whoever started this engine has ended; others find it by its record")
+    os.close(descriptor)
 
 
 def _make_options(config: Config) -> Mapping[str, str]:
@@ -117,15 +125,26 @@ def _make_limits(config: Config) -> Mapping[str, Any]:
 
 
 def _lock_life(run_folder: Path) -> int | None:
+    """Return the descriptor of the locked file, or ``None`` when another engine keeps it."""
     descriptor = os.open(run_folder / LIFE_LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
+    # The threads of a killed engine hold its files a moment longer than its main thread, which looks dead already.
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while not _try_lock(descriptor):
+        if time.monotonic() > deadline:
+            os.close(descriptor)
+            return None
+        time.sleep(0.02)
     pid = os.getpid()
     write_life(descriptor, pid, boot_id(), start_ticks(pid) or 0)
     return descriptor
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _raise_file_limit() -> None:

@@ -50,7 +50,7 @@ class Watch:
         self._running: list[Running] = []
         self._changed = threading.Condition()
         self._is_over = False
-        self._thread = threading.Thread(target=self._run, name="watch")
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._thread.start()
 
     @contextmanager
