@@ -69,7 +69,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("router_bind", str, "127.0.0.1", "Address that the reverse proxy listens on."),
     Setting("base_domain", str, "localhost", "Domain under which every deployment gets its address."),
     Setting("router_tls", str, "", "off, internal or auto; must be said when the router listens beyond loopback."),
-    Setting("panel_port", int, 3001, "Port of the panel.", least=1),
+    Setting("panel_port", int, 3001, "Port of the panel; 0: any that is free.", least=0),
     Setting("panel_bind", str, "127.0.0.1", "Address that the panel listens on."),
     Setting("clickhouse_url", str, "", "clickhouse:// URL of a server; empty: the embedded engine.", secret=True),
     Setting("engine_memory_mb", int, 1500, "Memory that the embedded engine may use, in MB.", least=256),
