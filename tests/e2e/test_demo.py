@@ -86,7 +86,7 @@ def test_the_demo_without_a_home_makes_one_and_removes_it(program: Program, tmp_
 
 
 def test_a_demo_that_fails_says_so_and_leaves_nothing(program: Program) -> None:
-    program.settings["INSTALL_TIMEOUT"] = "0.2"
+    program.settings["INSTALL_TIMEOUT"] = "1"
     result = program.run_json("demo", exit_code=1, timeout=300)
     assert result["ok"] is False
     assert result["error"]["code"] == "phase_timeout"
