@@ -117,7 +117,7 @@ test('observability of a file that is registered after all takes the place of ou
 
 test('the server is configured as the runner says, over what the app says, also later', async t => {
   const variables = { MASTRA_ADMIN_SERVER: '{"port":4100,"host":"127.0.0.1","drainTimeout":60000}' };
-  const { stdout } = await run(t, `
+  const { stdout, status } = await run(t, `
     import { Mastra } from '@mastra/core';
     const mastra = new Mastra({ server: { port: 3000, host: '0.0.0.0', apiPrefix: '/v1', https: { key: 'k' } } });
     const same = mastra.getServer() === mastra.getServer();
@@ -128,6 +128,7 @@ test('the server is configured as the runner says, over what the app says, also 
   const [first, later] = stdout.trim().split('\n').map(line => JSON.parse(line));
   assert.deepEqual(first, [true, { ...forced, apiPrefix: '/v1' }, forced]);
   assert.deepEqual(later, { ...forced, apiPrefix: '/v1', cors: false });
+  assert.equal(status.api_prefix, '/v1');
 });
 
 test('what the constructor throws reaches the app as it is', async t => {
