@@ -13,14 +13,18 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from .models import LogLine
 from .redaction import Redactor
 
 MAX_LINE = 16 * 1024
 """Longer lines are cut there, and say so."""
+
+_ROTATION_SECONDS = 0.001
 
 _CONTROL = re.compile(
     r"\x1b\[[0-9;?]*[A-HJKSTfhlsu]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]"
@@ -110,12 +114,12 @@ def read_lines(path: Path, after: int = 0) -> Iterator[LogLine]:
 
     A file that isn't there (any more) has no lines.
     """
-    for line in _read_rotated(path, after):
-        after = line.number
-        yield line
-    for line in _read_file(path):
-        if line.number > after:
-            yield line
+    with ExitStack() as stack:
+        for part in _open_parts(path, stack):
+            for line in _read_lines_of(part):
+                if line.number > after:
+                    after = line.number
+                    yield line
 
 
 def follow_lines(
@@ -125,73 +129,93 @@ def follow_lines(
 
     Readers look at the file again every ``poll_seconds``; a rotation is noticed and no line is missed.
     """
-    position, inode = 0, -1
+    with ExitStack() as held:
+        current: BinaryIO | None = None
+        while True:
+            over = is_over()
+            found = False
+            moved = current is None or _was_replaced(path, current)
+            # The rest of the file that was being read comes first: a rotation may have removed its name already.
+            parts: list[BinaryIO] = [current] if current else []
+            if moved:
+                opened = held.enter_context(ExitStack())
+                parts += _open_parts(path, opened, newer_than=current)
+            for part in parts:
+                for line in _read_lines_of(part):
+                    if line.number > after:
+                        after, found = line.number, True
+                        yield line
+            if moved and parts and parts[-1] is not current:
+                kept = opened.pop_all()
+                held.close()
+                held.push(kept)
+                current = parts[-1]
+            if not found:
+                if over:
+                    return
+                yield None
+                time.sleep(poll_seconds)
+
+
+def _was_replaced(path: Path, file: BinaryIO) -> bool:
+    known = os.fstat(file.fileno())
+    try:
+        found = path.stat()
+    except FileNotFoundError:  # rotated in this moment, or removed with its build
+        return False
+    return (found.st_dev, found.st_ino) != (known.st_dev, known.st_ino)
+
+
+def _open_parts(path: Path, stack: ExitStack, newer_than: BinaryIO | None = None) -> list[BinaryIO]:
+    """Open the rotated files, oldest first, and the file itself: a set of one moment, whatever is renamed meanwhile.
+
+    With ``newer_than``, a file of the set that is open already, only those that came after it.
+
+    A rotation renames one file after the other. What stood under each name before and after the files were opened is
+    compared, and all is opened again when a name has moved.
+    """
     while True:
-        over = is_over()
-        stat = _look_at(path)
-        if stat and (stat.st_ino != inode or stat.st_size < position):
-            # A first look, or the file was rotated: what came meanwhile may stand in an older part.
-            for line in _read_rotated(path, after):
-                after = line.number
-                yield line
-            inode, position = stat.st_ino, 0
-        found, position = _read_from(path, position) if stat else ([], position)
-        for line in found:
-            if line.number > after:
-                after = line.number
-                yield line
-        if not found:
-            if over:
-                return
-            yield None
-            time.sleep(poll_seconds)
+        names = _list_parts(path)
+        known = os.fstat(newer_than.fileno()).st_ino if newer_than else None
+        wanted = list(names.values())
+        wanted = wanted[wanted.index(known) + 1 :] if known in wanted else wanted
+        with ExitStack() as attempt:
+            parts = []
+            for name in [name for name, inode in names.items() if inode in wanted]:
+                with suppress(FileNotFoundError):
+                    parts.append(attempt.enter_context(name.open("rb")))
+            inodes = [os.fstat(part.fileno()).st_ino for part in parts]
+            if inodes == wanted and names == _list_parts(path):
+                stack.push(attempt.pop_all())
+                return parts
+        time.sleep(_ROTATION_SECONDS)
 
 
-def _look_at(path: Path) -> os.stat_result | None:
-    try:
-        return path.stat()
-    except FileNotFoundError:  # not there yet, rotated in this moment, or removed with its build
-        return None
+def _list_parts(path: Path) -> dict[Path, int]:
+    """Return the files of a log, oldest first, and the inode under each name."""
+    found: list[tuple[int, Path, int]] = []
+    with suppress(FileNotFoundError), os.scandir(path.parent) as entries:
+        for entry in entries:
+            name, _, index = entry.name.rpartition(".")
+            if entry.name == path.name:
+                found.append((0, path, entry.inode()))
+            elif name == path.name and index.isdigit():
+                found.append((int(index), path.parent / entry.name, entry.inode()))
+    return {name: inode for _, name, inode in sorted(found, reverse=True)}
 
 
-def _read_from(path: Path, position: int) -> tuple[list[LogLine], int]:
-    """Return the complete lines after a position, about a megabyte at most, and the position after them."""
-    try:
-        with path.open("rb") as file:
-            file.seek(position)
-            data = file.read(1 << 20)
-    except FileNotFoundError:  # rotated in this moment
-        return [], position
-    complete = data.rfind(b"\n") + 1
-    return [line for raw in data[:complete].splitlines() if (line := _parse(raw))], position + complete
-
-
-def _read_rotated(path: Path, after: int) -> Iterator[LogLine]:
-    for part in reversed(_list_rotated(path)):
-        for line in _read_file(part):
-            if line.number > after:
-                after = line.number
-                yield line
-
-
-def _list_rotated(path: Path) -> list[Path]:
-    found = []
-    index = 1
-    while (part := path.with_name(f"{path.name}.{index}")).exists():
-        found.append(part)
-        index += 1
-    return found
-
-
-def _read_file(path: Path) -> Iterator[LogLine]:
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        return
-    with file:
-        for raw in file:
-            if raw.endswith(b"\n") and (line := _parse(raw[:-1])):
-                yield line
+def _read_lines_of(file: BinaryIO) -> Iterator[LogLine]:
+    """Yield the complete lines from where the file stands; what is half written is left for the next time."""
+    if os.fstat(file.fileno()).st_size < file.tell():  # somebody emptied it
+        file.seek(0)
+    while True:
+        start = file.tell()
+        raw = file.readline()
+        if not raw.endswith(b"\n"):
+            file.seek(start)
+            return
+        if line := _parse(raw[:-1]):
+            yield line
 
 
 def _parse(raw: bytes) -> LogLine | None:
@@ -205,13 +229,11 @@ def _parse(raw: bytes) -> LogLine | None:
 
 
 def _last_number(path: Path) -> int:
-    last = 0
-    for part in [path, *_list_rotated(path)]:
-        for line in _read_file(part):
-            last = max(last, line.number)
-        if last:
-            break
-    return last
+    with ExitStack() as stack:
+        for part in reversed(_open_parts(path, stack)):
+            if last := max((line.number for line in _read_lines_of(part)), default=0):
+                return last
+    return 0
 
 
 def _ends_with_newline(path: Path) -> bool:

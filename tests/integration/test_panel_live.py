@@ -59,7 +59,8 @@ def build(storage: AdminStorage, home: Path) -> Build:
 
 
 class Viewer(Client):
-    """A websocket client that names the port in its Host header, as browsers do, and closes what was refused."""
+    """A websocket client that names the port in its Host header, as browsers do, closes what was refused, and
+    loses nothing that follows at once."""
 
     def handshake(self) -> None:
         self.host = f"{self.host}:{self.port}"
@@ -68,6 +69,8 @@ class Viewer(Client):
         except ConnectionError:
             self.sock.close()
             raise
+        # What arrived together with the answer to the handshake: the library looks at it only when more comes.
+        self.connected = self._handle_events()
 
 
 def follow(panel: RunningPanel, build_id: str, after: int = 0, **headers: str) -> Viewer:

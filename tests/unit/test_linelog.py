@@ -83,6 +83,20 @@ def test_followers_get_every_line_while_the_file_is_rotated_under_them(tmp_path:
     assert got == list(range(1, 1001))
 
 
+def test_followers_go_on_in_a_file_that_was_emptied(tmp_path: Path) -> None:
+    path, done = tmp_path / "x.log", threading.Event()
+    with LineLog(path) as log:
+        log.write("a line that is longer than the next one")
+        lines = follow_lines(path, is_over=done.is_set, poll_seconds=0.001)
+        assert next(lines)
+        assert next(lines) is None
+        path.write_bytes(b"")
+        assert next(lines) is None
+        log.write("short")
+        done.set()
+        assert [line.text for line in lines if line] == ["short"]
+
+
 def test_secrets_are_masked_where_lines_are_written(tmp_path: Path) -> None:
     with LineLog(tmp_path / "x.log", Redactor(["hunter22"])) as log:
         log.write("password=hunter22 aHVudGVyMjI= done")
