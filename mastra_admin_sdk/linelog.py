@@ -180,7 +180,7 @@ def _open_parts(path: Path, stack: ExitStack, newer_than: BinaryIO | None = None
         wanted = list(names.values())
         wanted = wanted[wanted.index(known) + 1 :] if known in wanted else wanted
         with ExitStack() as attempt:
-            parts = []
+            parts: list[BinaryIO] = []
             for name in [name for name, inode in names.items() if inode in wanted]:
                 with suppress(FileNotFoundError):
                     parts.append(attempt.enter_context(name.open("rb")))
