@@ -13,7 +13,7 @@ from . import registry
 from .errors import ForkedProcess
 from .home import open_home
 from .host import user_name
-from .models import BuildTrigger, DeploymentType, Strategy, choose
+from .models import BuildTrigger, DeploymentType, SourceType, Strategy, choose
 from .ports.observability import ObservabilityStore
 from .ports.router import Router
 from .ports.runner import Runner
@@ -92,6 +92,7 @@ class MastraAdmin:
             settings=self.settings,
             storage=storage,
             source=source,
+            sources={SourceType.LOCAL: source},
             runner=runner,
             router=router,
             observability=observability,

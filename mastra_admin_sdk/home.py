@@ -53,6 +53,11 @@ class Home:
         return self.path / "cache"
 
     @property
+    def manifests(self) -> Path:
+        """What went into each build and what came out of it, for comparing builds also after their artifact is gone."""
+        return self.path / "manifests"
+
+    @property
     def data(self) -> Path:
         """What deployed apps wrote: one folder a deployment."""
         return self.path / "data"

@@ -52,20 +52,36 @@ SETTINGS: tuple[Setting, ...] = (
         "source_exclude",
         list,
         ["node_modules", ".git", "dist", ".next", ".mastra"],
-        "Folder names that a search passes over and a copy leaves out.",
+        "Folder names that a search passes over and a copy leaves out; a build may need a sibling's dist.",
     ),
     Setting("source_max_depth", int, 3, "How many folders deep a search goes.", least=0),
     Setting("node", str, "", "Path of a Node program to use; empty: the system's if it fits, else the wheel's."),
     Setting("server_ports", str, "4100-4199", "Range of loopback ports for servers."),
     Setting("build_concurrency", int, 1, "How many builds may run at once.", least=1),
+    Setting("build_supersede", bool, True, "Whether a newer deploy replaces older queued ones of its deployment."),
+    Setting("build_cache", bool, True, "Whether builds use installed dependencies and artifacts of earlier ones."),
+    Setting("cache_max_mb", int, 20_000, "Size in MB that the build cache is cut back to.", least=0),
+    Setting("build_memory_mb", int, 0, "Memory in MB that a build's commands may hold; 0: no limit.", least=0),
+    Setting("build_nice", int, 10, "How much the commands of a build yield the CPU to others, 0 to 19.", least=0),
+    Setting("copy_timeout", float, 600.0, "Seconds that copying or fetching a source may take.", least=1),
     Setting("install_timeout", float, 900.0, "Seconds that installing dependencies may take.", least=1),
     Setting("build_timeout", float, 900.0, "Seconds that `mastra build` may take.", least=1),
     Setting("health_timeout", float, 60.0, "Seconds until a new server must answer its health check.", least=1),
     Setting("drain_timeout", float, 60.0, "Seconds that a replaced server gets to finish its requests.", least=0),
+    Setting("health_interval", float, 10.0, "Seconds between two health checks of a running server.", least=0.1),
+    Setting("health_failures", int, 3, "Failed health checks in a row after which a server is replaced.", least=1),
+    Setting("server_memory_mb", int, 0, "Memory in MB that a server may hold; 0: no limit.", least=0),
+    Setting("server_nice", int, 0, "How much servers yield the CPU to others, 0 to 19.", least=0),
+    Setting("keep_builds", int, 5, "How many artifacts are kept of each deployment, besides those in use.", least=0),
+    Setting("log_days", int, 30, "Days that logs of builds and of servers that ended are kept.", least=1),
+    Setting("preview_hours", float, 72.0, "Hours after its last deploy at which a preview is removed.", least=0.001),
+    Setting("watch_debounce", float, 2.0, "Seconds that a watched source has to be quiet before a deploy.", least=0),
+    Setting("git_poll_seconds", float, 60.0, "Seconds between two looks at a watched repository.", least=1),
     Setting("min_free_mb", int, 1024, "Free disk space in MB below which no build starts.", least=0),
     Setting("log_max_bytes", int, 10 * 1024 * 1024, "Size at which a server's log file is rotated.", least=1024),
     Setting("log_keep", int, 5, "How many rotated log files are kept for each server.", least=0),
     Setting("router_port", int, 8080, "Port of the reverse proxy.", least=1),
+    Setting("router_https_port", int, 8443, "Port of the reverse proxy for hosts with a certificate.", least=1),
     Setting("router_bind", str, "127.0.0.1", "Address that the reverse proxy listens on."),
     Setting("base_domain", str, "localhost", "Domain under which every deployment gets its address."),
     Setting("router_tls", str, "", "off, internal or auto; must be said when the router listens beyond loopback."),
@@ -176,6 +192,8 @@ def _convert(setting: Setting, raw: Any, origin: str) -> Any:
         if setting.type is list:
             parts = raw.split(os.pathsep) if isinstance(raw, str) else [raw] if isinstance(raw, Path) else list(raw)
             return [str(part) for part in parts if str(part)]
+        if setting.type is bool:
+            return _convert_flag(raw)
         if isinstance(raw, bool):
             raise ValueError
         value = setting.type(raw)
@@ -189,6 +207,15 @@ def _convert(setting: Setting, raw: Any, origin: str) -> Any:
             f"The setting {setting.name} can't be {shown} (from {origin}): it takes a {setting.type.__name__}{least}.",
             hint=f"{setting.help} Set it with {setting.env} or in settings.toml.",
         ) from exc
+
+
+def _convert_flag(raw: Any) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if str(raw).strip().lower() not in words:
+        raise ValueError
+    return words[str(raw).strip().lower()]
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

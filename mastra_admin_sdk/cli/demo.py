@@ -108,7 +108,7 @@ def _choose_home(session: Session) -> Iterator[str]:
     try:
         yield folder
     finally:
-        from mastra_admin_sdk.services.folders import remove_tree
+        from mastra_admin_sdk.folders import remove_tree
 
         remove_tree(Path(folder))
 

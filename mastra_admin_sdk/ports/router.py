@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mastra_admin_sdk.models import Route
+from mastra_admin_sdk.models import Route, Tls
 
 ROUTER_HEADER = "X-Mastra-Admin-Router"
 """Set on answers that come from the router itself and taken out of all others: why no deployment answered.
@@ -52,7 +52,10 @@ class Router(ABC):
 
     @abstractmethod
     def register(self, route: Route) -> None:
-        """Add a route, or point its host to another target in one atomic change; starts the router if need be.
+        """Add a route, or point its host to other targets in one atomic change; starts the router if need be.
+
+        Requests are spread over ``route.targets``; one that can't be connected to is passed over for a while, and the
+        request goes to another. With ``route.tls`` the host is served with a certificate, on the port for that.
 
         Hosts are compared without regard to case. Repeating it changes nothing.
 
@@ -95,7 +98,7 @@ class Router(ABC):
         """
 
     @abstractmethod
-    def make_url(self, host: str) -> str:
+    def make_url(self, host: str, tls: Tls = Tls.OFF) -> str:
         """Return the address that people open for a host, such as ``http://…localhost:8080``."""
 
     @property

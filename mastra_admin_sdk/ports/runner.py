@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from mastra_admin_sdk.models import Artifact, BuildRequest, ServerExit, ServerIdentity, ServerSpec, SourceProject
+from mastra_admin_sdk.models import (
+    Artifact,
+    BuildRequest,
+    Removal,
+    ServerExit,
+    ServerIdentity,
+    ServerSpec,
+    ServerUsage,
+    SourceProject,
+)
+
+from .checks import CancelCheck
 
 
 class LogSink(Protocol):
@@ -17,13 +28,6 @@ class LogSink(Protocol):
 
     def tail(self, count: int = 100) -> list[str]:
         """Return the texts of the last lines, redacted."""
-
-
-class CancelCheck(Protocol):
-    """Asked often by everything that takes long."""
-
-    def __call__(self) -> None:
-        """Return at once, or raise `BuildCancelled` or `LeaseLost` when the work is to end."""
 
 
 PhaseCallback = Callable[[str], None]
@@ -46,6 +50,24 @@ class Runner(ABC):
             CommandFailed: a command failed; command, exit code and last lines are in its evidence.
             PhaseTimeout, BuildCancelled, ToolMissing.
         """
+
+    @abstractmethod
+    def read_fingerprint(self, project: SourceProject) -> str:
+        """Return what decides, besides source and environment, what a build of a project makes.
+
+        Node's version, the platform, the package manager with its version, and the way of building. Nothing volatile.
+        """
+
+    @abstractmethod
+    def trim_cache(self, max_bytes: int, *, dry_run: bool = False) -> Sequence[Removal]:
+        """Remove from the build cache what was not used longest until it has at most ``max_bytes``; return what went.
+
+        What a build uses at the moment stays. With ``dry_run`` nothing is removed.
+        """
+
+    @abstractmethod
+    def measure_cache(self) -> int:
+        """Return the bytes that the build cache holds on disk."""
 
     @abstractmethod
     def end_build(self, build_id: str) -> None:
@@ -91,6 +113,10 @@ class Runner(ABC):
     @abstractmethod
     def is_running(self, server: ServerIdentity) -> bool:
         """True while the server and the small process above it exist: same pids, same start, same boot."""
+
+    @abstractmethod
+    def measure(self, server: ServerIdentity) -> ServerUsage | None:
+        """Return what a server and the processes below it hold at the moment; ``None`` when it doesn't run."""
 
     @abstractmethod
     def stop(self, server: ServerIdentity, grace: float) -> ServerExit:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mastra_admin_sdk.models import SkippedFolder, SourceProject
+
+from .checks import CancelCheck, never_cancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,10 @@ class SourceListing:
 class SourceCopy:
     """An isolated copy of a project.
 
-    ``hash`` is the SHA-256 over names, modes and contents of what was copied: equal sources have equal hashes.
+    ``path`` is the root of the copy, ``subdir`` where in it the project lies (empty at its root; a package of a
+    monorepo is copied with the whole of it). ``hash`` is the SHA-256 over names, modes and contents of what was copied:
+    equal sources have equal hashes. ``entries`` maps each copied file, relative to ``path``, to the SHA-256 of its
+    content (of a link: of its target).
     """
 
     project: SourceProject
@@ -32,6 +38,8 @@ class SourceCopy:
     files: int
     bytes: int
     skipped: tuple[SkippedFolder, ...] = ()
+    subdir: str = ""
+    entries: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class ProjectSource(ABC):
@@ -66,10 +74,33 @@ class ProjectSource(ABC):
         """Return a folder with the project's files: a fresh copy in ``target_dir``, or where it lies without one."""
 
     @abstractmethod
-    def copy(self, project: SourceProject, target_dir: Path) -> SourceCopy:
-        """Copy the project into ``target_dir``, which must not exist or be empty.
+    def fetch(
+        self, config: Mapping[str, Any], ref: str | None, target_dir: Path, cancel: CancelCheck = never_cancelled
+    ) -> SourceCopy:
+        """Copy a project into ``target_dir``, which must not exist or be empty.
 
-        Left out: excluded folders, ``.env*`` files, and whatever a symlink would bring in from outside the project.
+        Left out: excluded folders, ``.env*`` files, and whatever a symlink would bring in from outside.
+
+        Parameters:
+            config: which one, as `describe_project` returned it.
+            ref: branch, tag or commit, where the source knows such; a source that takes what lies there ignores it.
+            target_dir: where the copy goes; what is left there by a copy that failed is the caller's to remove.
+            cancel: asked often; what it raises ends the copying.
+
+        Raises:
+            SourceError: the project can't be read, or has no such ref.
+        """
+
+    @abstractmethod
+    def describe_project(self, project: SourceProject) -> Mapping[str, Any]:
+        """Return what `fetch` needs to find a project again, as JSON for the project's record."""
+
+    @abstractmethod
+    def read_revision(self, config: Mapping[str, Any], ref: str | None) -> str:
+        """Return a text that changes when what `fetch` would copy changes: cheap enough to be asked again and again.
+
+        Raises:
+            SourceError: as `fetch`.
         """
 
     @abstractmethod

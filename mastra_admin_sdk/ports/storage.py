@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from mastra_admin_sdk.models import (
@@ -32,6 +33,7 @@ from mastra_admin_sdk.models import (
     ProcessStatus,
     Project,
     Route,
+    Schedule,
     Team,
 )
 
@@ -172,9 +174,10 @@ class BuildRepository(ABC):
         deployment_id: str | None = None,
         *,
         statuses: Iterable[BuildStatus] | None = None,
+        cache_key: str | None = None,
         limit: int | None = None,
     ) -> Sequence[Build]:
-        """Return builds, of one deployment or all."""
+        """Return builds, of one deployment or all, of one ``cache_key`` or any."""
 
     @abstractmethod
     def update(self, build_id: str, *, generation: int | None = None, **changes: Any) -> Build:
@@ -271,6 +274,38 @@ class RouteRepository(ABC):
         """Remove a route; an unknown host is no error."""
 
 
+class ScheduleRepository(ABC):
+    """When deployments are deployed again by themselves."""
+
+    @abstractmethod
+    def create(self, schedule: Schedule) -> Schedule:
+        """Store a new schedule; `NotFound` without its deployment."""
+
+    @abstractmethod
+    def get(self, schedule_id: str) -> Schedule:
+        """Return a schedule or raise `NotFound`."""
+
+    @abstractmethod
+    def list(self, deployment_id: str | None = None) -> Sequence[Schedule]:
+        """Return schedules, of one deployment or all."""
+
+    @abstractmethod
+    def update(self, schedule_id: str, **changes: Any) -> Schedule:
+        """Change fields of a schedule."""
+
+    @abstractmethod
+    def fire(self, schedule: Schedule, *, at: datetime, next_at: datetime | None) -> Schedule:
+        """Record that a schedule fired and when it does next.
+
+        Only while its ``next_at`` is still the one of the argument and it is enabled; else `StaleState`: somebody else
+        fired it, or it was changed or switched off.
+        """
+
+    @abstractmethod
+    def delete(self, schedule_id: str) -> None:
+        """Remove a schedule."""
+
+
 class EventRepository(ABC):
     """The audit log: only ever appended to."""
 
@@ -339,6 +374,7 @@ class AdminStorage(ABC):
     builds: BuildRepository
     processes: ProcessRepository
     routes: RouteRepository
+    schedules: ScheduleRepository
     events: EventRepository
     leases: LeaseRepository
     offsets: OffsetRepository

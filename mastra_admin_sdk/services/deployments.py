@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from mastra_admin_sdk.errors import BuildError, Conflict, InvalidInput
+from mastra_admin_sdk.folders import remove_tree
 from mastra_admin_sdk.models import (
     Build,
     BuildKind,
@@ -23,7 +24,6 @@ from mastra_admin_sdk.models import (
 )
 
 from .addresses import make_deployment_slug
-from .folders import remove_tree
 from .leases import HeldLease
 from .live import PathToLive, lock_name
 from .names import check_text

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from mastra_admin_sdk.errors import Conflict, LeaseLost, MastraAdminError, RouterError
 from mastra_admin_sdk.models import Deployment, Process, ProcessStatus, Strategy
-from mastra_admin_sdk.ports.runner import CancelCheck, LogSink
+from mastra_admin_sdk.ports.checks import CancelCheck
+from mastra_admin_sdk.ports.runner import LogSink
 
 from .parts import Parts
 from .servers import LaunchContext, Servers

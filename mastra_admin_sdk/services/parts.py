@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from mastra_admin_sdk.home import Home
-from mastra_admin_sdk.models import Event
+from mastra_admin_sdk.models import Event, Project, SourceType
 from mastra_admin_sdk.ports.observability import ObservabilityStore
 from mastra_admin_sdk.ports.router import Router
 from mastra_admin_sdk.ports.runner import Runner
@@ -20,18 +21,26 @@ from .secrets import SecretBox
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """One of each port, with the home, the settings and what guards them; made once by `MastraAdmin`."""
+    """One of each port, with the home, the settings and what guards them; made once by `MastraAdmin`.
+
+    ``source`` is where projects are found by name; ``sources`` has one for each type that a project can have.
+    """
 
     home: Home
     settings: Settings
     storage: AdminStorage
     source: ProjectSource
+    sources: Mapping[SourceType, ProjectSource]
     runner: Runner
     router: Router
     observability: ObservabilityStore
     secrets: SecretBox
     leases: LeaseKeeper
     actor: str
+
+    def source_of(self, project: Project) -> ProjectSource:
+        """Return where a project's code comes from."""
+        return self.sources[project.source_type]
 
     def record(self, action: str, object_type: str, object_id: str, **details: object) -> None:
         """Append to the audit log. Details must not hold secrets."""

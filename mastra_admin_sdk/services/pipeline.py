@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mastra_admin_sdk.errors import BuildCancelled, Conflict, HomeError, LeaseLost, MastraAdminError, NotFound
+from mastra_admin_sdk.folders import remove_tree
 from mastra_admin_sdk.linelog import LineLog
 from mastra_admin_sdk.models import (
     Artifact,
@@ -22,11 +23,10 @@ from mastra_admin_sdk.models import (
     ProcessStatus,
     Project,
 )
-from mastra_admin_sdk.ports.runner import CancelCheck
+from mastra_admin_sdk.ports.checks import CancelCheck
 from mastra_admin_sdk.redaction import Redactor
 
 from .failures import describe_error, explain
-from .folders import remove_tree
 from .live import PathToLive, lock_name
 from .parts import Parts
 from .phases import PhaseClock
@@ -215,14 +215,15 @@ class Pipeline:
         self, workspace: Path, build: Build, project: Project, log: LineLog, cancel: CancelCheck, clock: PhaseClock
     ) -> tuple[Artifact, Build]:
         clock.enter("copy")
-        source = self._parts.source.get_project(str(project.source_config.get("path") or project.name))
-        self._parts.source.validate_access(source)
-        copy = self._parts.source.copy(source, workspace)
-        log.write(f"Copied {copy.files} files ({copy.bytes / 1e6:.1f} MB) from {source.path}", stream="info")
+        source = self._parts.source_of(project)
+        copy = source.fetch(project.source_config, build.ref, workspace, cancel)
+        log.write(f"Copied {copy.files} files ({copy.bytes / 1e6:.1f} MB) from {copy.project.path}", stream="info")
         for item in copy.skipped:
             log.write(f"Left out {item.path}: {item.reason}", stream="info")
         _, plain, redact = open_env(self._parts.secrets, build.env_snapshot)
-        request = BuildRequest(build.id, copy.project, copy.path, self._artifact_dir(build), plain, redact)
+        request = BuildRequest(
+            build.id, copy.project, copy.path, self._artifact_dir(build), plain, redact, copy.subdir, build.fresh
+        )
         artifact = self._parts.runner.build(request, log, cancel, clock.enter)
         build = self._parts.storage.builds.update(
             build.id,
@@ -230,7 +231,7 @@ class Pipeline:
             artifact=self._parts.runner.dump_artifact(artifact),
             artifact_build_id=build.id,
             source_hash=copy.hash,
-            commit=source.git_commit,
+            commit=copy.project.git_commit,
             notes=artifact.notes,
         )
         return artifact, build

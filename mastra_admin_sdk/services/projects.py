@@ -106,7 +106,7 @@ class ProjectService:
             title,
             make_slug(slug or title),
             source_type=SourceType.LOCAL,
-            source_config={"project_id": found.id, "path": found.path},
+            source_config=self._parts.source.describe_project(found),
             default_branch=check_name(default_branch, "branch"),
             env_vars=change_env(self._parts.secrets, (), env or {}, secret=True),
         )
@@ -129,7 +129,7 @@ class ProjectService:
     def relink(self, project: ProjectRef, source: str | Path | SourceProject) -> Project:
         """Tie a project to another source, such as a folder that was moved."""
         found = source if isinstance(source, SourceProject) else self._parts.source.get_project(str(source))
-        config = {"project_id": found.id, "path": found.path}
+        config = self._parts.source.describe_project(found)
         return self._parts.storage.projects.update(self._resolver.project(project).id, source_config=config)
 
     def set_env(

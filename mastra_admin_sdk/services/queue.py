@@ -17,6 +17,7 @@ from mastra_admin_sdk.errors import (
     MastraAdminError,
     StaleState,
 )
+from mastra_admin_sdk.folders import remove_tree
 from mastra_admin_sdk.host import owner_is_gone
 from mastra_admin_sdk.models import (
     Build,
@@ -29,7 +30,6 @@ from mastra_admin_sdk.models import (
     Process,
 )
 
-from .folders import remove_tree
 from .live import PathToLive, lock_name
 from .parts import Parts
 from .pipeline import ACTIVE, Pipeline

@@ -18,7 +18,8 @@ from mastra_admin_sdk.models import (
     ServerSpec,
     utc_now,
 )
-from mastra_admin_sdk.ports.runner import CancelCheck, LogSink
+from mastra_admin_sdk.ports.checks import CancelCheck
+from mastra_admin_sdk.ports.runner import LogSink
 
 from .parts import Parts
 from .secrets import open_env

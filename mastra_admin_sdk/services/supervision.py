@@ -24,7 +24,7 @@ from mastra_admin_sdk.models import (
     ProcessStatus,
     utc_now,
 )
-from mastra_admin_sdk.ports.runner import CancelCheck
+from mastra_admin_sdk.ports.checks import CancelCheck
 from mastra_admin_sdk.redaction import Redactor
 
 from .leases import HeldLease

@@ -33,9 +33,11 @@ from mastra_admin_sdk.models import (
     ProcessStatus,
     Project,
     Route,
+    Schedule,
     SourceType,
     Strategy,
     Team,
+    Tls,
     new_id,
     utc_now,
 )
@@ -55,23 +57,30 @@ def test_every_field_of_every_record_comes_back(storage: AdminStorage) -> None:
     team = Team("Search & Rescue", "search", created_at=EARLIER, updated_at=EARLIER)
     project = Project(
         team.id, "Wetter", "wetter", SourceType.GIT, {"path": "/a b/ü", "deep": {"list": [1, 2.5, None, True]}},
-        "trunk", env, 7, created_at=EARLIER, updated_at=EARLIER,
+        "trunk", env, 7, "gAAA=", created_at=EARLIER, updated_at=EARLIER,
     )  # fmt: skip
     deployment = Deployment(
         project.id, "feature/x", "feature-x", DeploymentType.PREVIEW, DeploymentStatus.STOPPED, DesiredState.STOPPED,
-        Strategy.RECREATE, None, None, "http://x.localhost:8080", env, 3, "because", created_at=EARLIER,
-        updated_at=EARLIER,
+        Strategy.RECREATE, None, None, "http://x.localhost:8080", env, 3, "because", 3, 512, 10,
+        ("a.example.com", "b.example.com"), Tls.AUTO, True, 7, EARLIER, created_at=EARLIER, updated_at=EARLIER,
     )  # fmt: skip
     build = Build(
         deployment.id, 1, BuildKind.ROLLBACK, BuildTrigger.WATCH, BuildStatus.FAILED, -5, "logs/1.log", EARLIER,
         EARLIER, EARLIER, {"install": 1.25, "build": 55.0}, "it broke", {"log_tail": ["a", "b"]}, ("note", "another"),
-        "abc123", "hash", new_id(), {"path": "/x"}, env, "3.1", "host/1", 4, EARLIER, True, created_at=EARLIER,
+        "v1.2", "abc123", "ana", True, "key", {"bytes": 5, "output": "hit"}, "hash", new_id(), {"path": "/x"}, env,
+        "3.1", "host/1", 4, EARLIER, True, created_at=EARLIER,
     )  # fmt: skip
     process = Process(
-        deployment.id, build.id, "127.0.0.1", 4100, ProcessStatus.EXITED, 2**22, 2**40, 17, 2**41, "boot", "a.log", 3,
-        1, 9, "killed", {"traced": True, "dropped": 0}, EARLIER, EARLIER, created_at=EARLIER,
+        deployment.id, build.id, "127.0.0.1", 4100, ProcessStatus.EXITED, 2**22, 2**40, 17, 2**41, "boot", "a.log", 2,
+        3, {"memory_bytes": 2**33}, 1, 9, "killed", {"traced": True, "dropped": 0}, EARLIER, EARLIER,
+        created_at=EARLIER,
     )  # fmt: skip
-    route = Route("x.search.localhost", "127.0.0.1", 4100, deployment.id, created_at=EARLIER)
+    route = Route(
+        "x.search.localhost", "127.0.0.1", 4100, deployment.id, ("127.0.0.1:4101",), Tls.INTERNAL, created_at=EARLIER
+    )
+    schedule = Schedule(
+        deployment.id, "*/5 * * * *", "Europe/Berlin", False, EARLIER, EARLIER, "build", "late", created_at=EARLIER
+    )
     event = Event("ana", "deploy", "deployment", deployment.id, {"number": 1}, EARLIER)
 
     assert storage.teams.create(team) == storage.teams.get(team.id) == team
@@ -80,6 +89,7 @@ def test_every_field_of_every_record_comes_back(storage: AdminStorage) -> None:
     assert storage.builds.create(build) == storage.builds.get(build.id) == build
     assert storage.processes.create(process) == storage.processes.get(process.id) == process
     assert storage.routes.put(route) == storage.routes.get_by_host(route.host) == route
+    assert storage.schedules.create(schedule) == storage.schedules.get(schedule.id) == schedule
     assert storage.events.append(event) == storage.events.list()[0] == event
 
 

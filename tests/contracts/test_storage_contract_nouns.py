@@ -20,7 +20,9 @@ from mastra_admin_sdk.models import (
     Event,
     ProcessStatus,
     Route,
+    Schedule,
     Team,
+    Tls,
     new_id,
 )
 from mastra_admin_sdk.ports.storage import AdminStorage
@@ -267,3 +269,51 @@ def test_events_are_filtered_newest_first(storage: AdminStorage) -> None:
     assert [event.action for event in storage.events.list(object_id="id-2")] == ["2"]
     assert [event.action for event in storage.events.list(object_type="build", object_id="id-2")] == []
     assert [event.action for event in storage.events.list(limit=1)] == ["3"]
+
+
+# --- schedules --------------------------------------------------------------------------------------------------------
+
+
+def test_a_schedule_fires_once(storage: AdminStorage) -> None:
+    due, following = EARLIER, EARLIER.replace(year=2027)
+    schedule = storage.schedules.create(Schedule(make_deployment(storage).id, "0 3 * * *", next_at=due))
+    fired = storage.schedules.fire(schedule, at=due, next_at=following)
+    assert (fired.last_fired_at, fired.next_at) == (due, following)
+    with pytest.raises(StaleState):
+        storage.schedules.fire(schedule, at=due, next_at=following)
+    assert storage.schedules.get(schedule.id) == fired
+
+
+def test_a_schedule_that_is_switched_off_does_not_fire(storage: AdminStorage) -> None:
+    schedule = storage.schedules.create(Schedule(make_deployment(storage).id, "0 3 * * *", next_at=EARLIER))
+    storage.schedules.update(schedule.id, enabled=False)
+    with pytest.raises(StaleState):
+        storage.schedules.fire(schedule, at=EARLIER, next_at=None)
+
+
+def test_schedules_go_with_their_deployment(storage: AdminStorage) -> None:
+    deployment = make_deployment(storage)
+    schedule = storage.schedules.create(Schedule(deployment.id, "@daily"))
+    assert storage.schedules.list(deployment.id) == [schedule]
+    with pytest.raises(NotFound):
+        storage.schedules.create(Schedule("nobody", "@daily"))
+    storage.deployments.delete(deployment.id)
+    assert storage.schedules.list() == []
+
+
+def test_a_route_keeps_the_targets_of_all_replicas(storage: AdminStorage) -> None:
+    deployment = make_deployment(storage)
+    route = Route("a.localhost", "127.0.0.1", 4100, deployment.id, more_targets=("127.0.0.1:4101",), tls=Tls.INTERNAL)
+    assert storage.routes.put(route).targets == ("127.0.0.1:4100", "127.0.0.1:4101")
+    moved = storage.routes.put(Route("a.localhost", "127.0.0.1", 4102, deployment.id))
+    assert (moved.targets, moved.tls) == (("127.0.0.1:4102",), Tls.OFF)
+    assert storage.routes.get_by_host("a.localhost") == moved
+
+
+def test_builds_are_found_by_what_went_into_them(storage: AdminStorage) -> None:
+    deployment = make_deployment(storage)
+    same = make_build(storage, deployment)
+    make_build(storage, deployment)
+    same = storage.builds.update(same.id, cache_key="k", stats={"bytes": 5})
+    assert storage.builds.list(cache_key="k") == [same]
+    assert same.stats == {"bytes": 5}

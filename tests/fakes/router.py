@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from mastra_admin_sdk.errors import InvalidInput, RouterError
-from mastra_admin_sdk.models import Route
+from mastra_admin_sdk.models import Route, Tls
 from mastra_admin_sdk.ports.router import Router, RouterEndpoint
 
 HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*")
@@ -74,7 +74,7 @@ class FakeRouter(Router):
     def count_requests(self, target_host: str, target_port: int) -> int:
         return self.requests[target_host, target_port] if self.running else 0
 
-    def make_url(self, host: str) -> str:
+    def make_url(self, host: str, tls: Tls = Tls.OFF) -> str:
         return f"http://{host.lower()}:{self.port}"
 
     @property

@@ -6,7 +6,7 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,8 +14,18 @@ from typing import Any
 
 from mastra_admin_sdk.errors import BuildError, CommandFailed, NoFreePort, ServerUnhealthy, ToolMissing
 from mastra_admin_sdk.host import boot_id
-from mastra_admin_sdk.models import Artifact, BuildRequest, ServerExit, ServerIdentity, ServerSpec, SourceProject
-from mastra_admin_sdk.ports.runner import CancelCheck, LogSink, PhaseCallback, Runner
+from mastra_admin_sdk.models import (
+    Artifact,
+    BuildRequest,
+    Removal,
+    ServerExit,
+    ServerIdentity,
+    ServerSpec,
+    ServerUsage,
+    SourceProject,
+)
+from mastra_admin_sdk.ports.checks import CancelCheck
+from mastra_admin_sdk.ports.runner import LogSink, PhaseCallback, Runner
 
 BEHAVIOURS = ("hello", "crashes_on_boot", "never_healthy")
 
@@ -103,6 +113,18 @@ class FakeRunner(Runner):
     def dump_artifact(self, artifact: Artifact) -> Mapping[str, Any]:
         fields = {name: getattr(artifact, name) for name in Artifact.__dataclass_fields__}
         return {**fields, "path": str(artifact.path), "phases": dict(artifact.phases), "notes": list(artifact.notes)}
+
+    def read_fingerprint(self, project: SourceProject) -> str:
+        return f"fake/{project.package_manager}"
+
+    def trim_cache(self, max_bytes: int, *, dry_run: bool = False) -> Sequence[Removal]:
+        return []
+
+    def measure_cache(self) -> int:
+        return 0
+
+    def measure(self, server: ServerIdentity) -> ServerUsage | None:
+        return ServerUsage(1_000_000, 5, 1, 3, 0.5) if self.is_running(server) else None
 
     def check_source(self, project: SourceProject) -> tuple[str, ...]:
         if self.tool_missing:

@@ -11,6 +11,7 @@ from typing import Any
 
 from mastra_admin_sdk.errors import InvalidInput, NotFound, SourceError
 from mastra_admin_sdk.models import SkippedFolder, SourceProject
+from mastra_admin_sdk.ports.checks import CancelCheck, never_cancelled
 from mastra_admin_sdk.ports.source import ProjectSource, SourceCopy, SourceListing
 
 EXCLUDED = {"node_modules", ".git", "dist", ".next", ".mastra"}
@@ -87,6 +88,19 @@ class FakeProjectSource(ProjectSource):
         self.validate_access(project)
         return Path(project.path)
 
+    def fetch(
+        self, config: Mapping[str, Any], ref: str | None, target_dir: Path, cancel: CancelCheck = never_cancelled
+    ) -> SourceCopy:
+        cancel()
+        return self.copy(self.get_project(str(config.get("path"))), target_dir)
+
+    def describe_project(self, project: SourceProject) -> Mapping[str, Any]:
+        return {"project_id": project.id, "path": project.path}
+
+    def read_revision(self, config: Mapping[str, Any], ref: str | None) -> str:
+        project = self.get_project(str(config.get("path")))
+        return hashlib.sha256(repr(sorted(self.files[project.path].items())).encode()).hexdigest()
+
     def copy(self, project: SourceProject, target_dir: Path) -> SourceCopy:
         self.validate_access(project)
         if target_dir.exists() and (not target_dir.is_dir() or any(target_dir.iterdir())):
@@ -98,7 +112,9 @@ class FakeProjectSource(ProjectSource):
             target = target_dir / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
-        return SourceCopy(project, target_dir, digest.hexdigest(), len(kept), sum(map(len, kept.values())))
+        entries = {name: hashlib.sha256(data).hexdigest() for name, data in kept.items()}
+        size = sum(map(len, kept.values()))
+        return SourceCopy(project, target_dir, digest.hexdigest(), len(kept), size, entries=entries)
 
     def describe(self) -> str:
         return f"projects in memory ({len(self.projects)})"

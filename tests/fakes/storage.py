@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from mastra_admin_sdk.errors import Conflict, LeaseLost
+from mastra_admin_sdk.errors import Conflict, LeaseLost, StaleState
 from mastra_admin_sdk.models import (
     BUILD_TRANSITIONS,
     DEPLOYMENT_TRANSITIONS,
@@ -24,6 +24,7 @@ from mastra_admin_sdk.models import (
     ProcessStatus,
     Project,
     Route,
+    Schedule,
     Team,
     utc_now,
 )
@@ -37,6 +38,7 @@ from mastra_admin_sdk.ports.storage import (
     ProcessRepository,
     ProjectRepository,
     RouteRepository,
+    ScheduleRepository,
     TeamRepository,
 )
 
@@ -56,6 +58,7 @@ class FakeAdminStorage(AdminStorage):
         self.builds = FakeBuilds(self._memory)
         self.processes = FakeProcesses(self._memory)
         self.routes = FakeRoutes(self._memory)
+        self.schedules = FakeSchedules(self._memory)
         self.events = FakeEvents(self._memory)
         self.leases = FakeLeases(self._memory)
         self.offsets = FakeOffsets(self._memory, self.leases)
@@ -237,11 +240,17 @@ class FakeBuilds(BuildRepository):
         deployment_id: str | None = None,
         *,
         statuses: Iterable[BuildStatus] | None = None,
+        cache_key: str | None = None,
         limit: int | None = None,
     ) -> Sequence[Build]:
         wanted = list_statuses(BuildStatus, BuildStatus if statuses is None else statuses)
         return self._table.select(
-            lambda build: deployment_id in (None, build.deployment_id) and build.status in wanted, limit=limit
+            lambda build: (
+                deployment_id in (None, build.deployment_id)
+                and cache_key in (None, build.cache_key)
+                and build.status in wanted
+            ),
+            limit=limit,
         )
 
     def update(self, build_id: str, *, generation: int | None = None, **changes: Any) -> Build:
@@ -374,7 +383,13 @@ class FakeRoutes(RouteRepository):
             for current in self._table.select(lambda item: item.host == route.host):
                 if current.deployment_id != route.deployment_id:
                     raise Conflict(f"The host {route.host} already leads to the deployment {current.deployment_id}.")
-                return self._table.put(current, target_host=route.target_host, target_port=route.target_port)
+                return self._table.put(
+                    current,
+                    target_host=route.target_host,
+                    target_port=route.target_port,
+                    more_targets=tuple(route.more_targets),
+                    tls=route.tls,
+                )
             return self._table.insert(route)
 
     def get_by_host(self, host: str) -> Route:
@@ -387,6 +402,35 @@ class FakeRoutes(RouteRepository):
         with self._memory.locked():
             for route in self._table.select(lambda item: item.host == host):
                 self._table.delete(route.id)
+
+
+class FakeSchedules(ScheduleRepository):
+    def __init__(self, memory: Memory) -> None:
+        self._table = MemoryTable(
+            memory, Schedule, frozen=("id", "deployment_id", "created_at"), parents={"deployment_id": Deployment}
+        )
+
+    def create(self, schedule: Schedule) -> Schedule:
+        return self._table.insert(schedule)
+
+    def get(self, schedule_id: str) -> Schedule:
+        return self._table.get(schedule_id)
+
+    def list(self, deployment_id: str | None = None) -> Sequence[Schedule]:
+        return self._table.select(lambda schedule: deployment_id in (None, schedule.deployment_id))
+
+    def update(self, schedule_id: str, **changes: Any) -> Schedule:
+        return self._table.update(schedule_id, changes)
+
+    def fire(self, schedule: Schedule, *, at: datetime, next_at: datetime | None) -> Schedule:
+        def guard(current: Schedule) -> None:
+            if not current.enabled or current.next_at != schedule.next_at:
+                raise StaleState(f"The schedule {schedule.id} was fired or changed by somebody else.")
+
+        return self._table.update(schedule.id, {"last_fired_at": at, "next_at": next_at}, guard)
+
+    def delete(self, schedule_id: str) -> None:
+        self._table.delete(schedule_id)
 
 
 class FakeEvents(EventRepository):

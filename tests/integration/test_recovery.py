@@ -170,6 +170,7 @@ def test_a_dead_shim_counts_as_a_crashed_server(open_admin: Callable[..., Mastra
     assert first.shim_pid is not None
     os.kill(first.shim_pid, signal.SIGKILL)
     wait_until(lambda: live.process is not None and live.process.id != first.id, what="another server")
+    wait_until(lambda: live.refresh().status == "running", what="the state")
     assert live.request("GET", "/").json()["version"] == "v1"
 
 
@@ -195,6 +196,6 @@ def test_after_down_everything_comes_back_with_the_next_start(open_admin: Callab
     admin.down()
     assert look_from_outside(admin.home.path)["processes"] == []
     again = open_admin().start()
-    wait_until(lambda: again.deployments.get(live.id).process is not None, what="the server")
+    wait_until(lambda: again.deployments.get(live.id).status == "running", what="the server")
     assert again.deployments.get(live.id).request("GET", "/").json()["version"] == "v1"
     assert again.deployments.get(stopped.id).status == "stopped"

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mastra_admin_sdk.adapters.runner.local.artifact import load_artifact, remove_tree, take_output
+from mastra_admin_sdk.adapters.runner.local.artifact import load_artifact, take_output
 from mastra_admin_sdk.errors import BuildError
+from mastra_admin_sdk.folders import remove_tree
 
 
 @pytest.fixture

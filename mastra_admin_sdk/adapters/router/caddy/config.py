@@ -14,13 +14,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Literal, cast
+from typing import Any
 
 from mastra_admin_sdk.errors import InvalidInput
-from mastra_admin_sdk.models import Route
+from mastra_admin_sdk.models import Route, Tls
 from mastra_admin_sdk.ports.router import ROUTER_HEADER
 
-Tls = Literal["off", "auto", "internal"]
 Entry = Mapping[str, Any]
 
 IDENTITY_HOST = "router.mastra-admin.invalid"
@@ -45,7 +44,7 @@ class RouterOptions:
     @property
     def scheme(self) -> str:
         """What its addresses begin with."""
-        return "http" if self.tls == "off" else "https"
+        return "http" if self.tls is Tls.OFF else "https"
 
     @property
     def local_address(self) -> str:
@@ -75,14 +74,14 @@ def check_options(*, port: int, bind: str, base_domain: str, tls: str | None) ->
         ) from exc
     if not 1 <= port <= 65535:
         raise InvalidInput(f"The router can't listen on port {port}.", hint="Choose one from 1 to 65535.")
-    if tls not in (None, "off", "auto", "internal"):
+    if tls not in (None, *Tls):
         raise InvalidInput(f"The router knows no tls={tls!r}.", hint='It takes "off", "auto" or "internal".')
     if tls is None and not address.is_loopback:
         raise InvalidInput(
             f"The router would be reachable from other machines on {bind} without TLS.",
             hint='Choose tls="auto" (public certificates), "internal" (an authority of your own) or "off".',
         )
-    return RouterOptions(str(address), port, check_host(base_domain), cast("Tls", tls or "off"))
+    return RouterOptions(str(address), port, check_host(base_domain), Tls(tls or Tls.OFF))
 
 
 def check_host(host: str) -> str:
@@ -221,17 +220,17 @@ def _build_http(options: RouterOptions, listener: int, nonce: str) -> dict[str, 
         "routes": build_routes(options, (), nonce),
         "errors": {"routes": [_NO_ANSWER]},
     }
-    if options.tls == "off":
+    if options.tls is Tls.OFF:
         return {"servers": {"router": {**server, "automatic_https": {"disable": True}}}}
     secured = {"automatic_https": {"disable_redirects": True}, "tls_connection_policies": [{}]}
     return {"https_port": options.port, "servers": {"router": {**server, **secured}}}
 
 
 def _build_tls_apps(options: RouterOptions) -> dict[str, Any]:
-    if options.tls == "off":
+    if options.tls is Tls.OFF:
         return {}
     internal = [{"module": "internal"}]
-    subjects = {"subjects": [IDENTITY_HOST]} if options.tls == "auto" else {}
+    subjects = {"subjects": [IDENTITY_HOST]} if options.tls is Tls.AUTO else {}
     return {
         "tls": {"automation": {"policies": [{**subjects, "issuers": internal}]}},
         # Caddy would try to add its root to the system's trust store, asking for root rights.

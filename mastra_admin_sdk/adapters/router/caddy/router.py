@@ -12,13 +12,12 @@ from filelock import FileLock, Timeout
 
 from mastra_admin_sdk.errors import InvalidInput, RouterError
 from mastra_admin_sdk.home import Home
-from mastra_admin_sdk.models import Route
+from mastra_admin_sdk.models import Route, Tls
 from mastra_admin_sdk.ports.router import Router, RouterEndpoint
 
 from .config import (
     ROUTES_PATH,
     Entry,
-    Tls,
     build_route,
     build_routes,
     check_host,
@@ -130,7 +129,7 @@ class LocalRouter(Router):
         upstreams = self._client.call("GET", "/reverse_proxy/upstreams") or []
         return sum(item["num_requests"] for item in upstreams if item["address"] == target)
 
-    def make_url(self, host: str) -> str:
+    def make_url(self, host: str, tls: Tls = Tls.OFF) -> str:  # noqa: ARG002
         return self._options.make_url(check_host(host))
 
     @property

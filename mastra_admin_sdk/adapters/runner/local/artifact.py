@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mastra_admin_sdk.errors import BuildError
+from mastra_admin_sdk.folders import remove_tree
 from mastra_admin_sdk.models import Artifact
 
 _WRITE_BITS = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
@@ -35,15 +36,6 @@ def take_output(output: Path, target: Path) -> None:
 def name_partial(target: Path) -> Path:
     """Return where an artifact is while it isn't finished."""
     return target.with_name(f"{target.name}.partial")
-
-
-def remove_tree(folder: Path) -> None:
-    """Remove a folder with all in it, sealed or not; one that isn't there is no error."""
-    if not folder.exists():
-        return
-    for place, _, _ in os.walk(folder):
-        os.chmod(place, 0o700)
-    shutil.rmtree(folder)
 
 
 def dump_artifact(artifact: Artifact) -> Mapping[str, Any]:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mastra_admin_sdk.errors import BuildCancelled, BuildError
+from mastra_admin_sdk.folders import remove_tree
 from mastra_admin_sdk.home import Home
 from mastra_admin_sdk.models import Artifact, BuildRequest, PackageManager
-from mastra_admin_sdk.ports.runner import CancelCheck, LogSink, PhaseCallback
+from mastra_admin_sdk.ports.checks import CancelCheck
+from mastra_admin_sdk.ports.runner import LogSink, PhaseCallback
 
 from . import commands, packages
-from .artifact import name_partial, remove_tree, take_output
+from .artifact import name_partial, take_output
 from .execution import Limits, run_command
 from .matching import choose_version, parse_candidates
 from .toolchain import Toolchain, choose_toolchain

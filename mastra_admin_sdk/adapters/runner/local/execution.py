@@ -15,7 +15,8 @@ from pathlib import Path
 
 from mastra_admin_sdk.errors import CommandFailed, PhaseTimeout
 from mastra_admin_sdk.models import new_id
-from mastra_admin_sdk.ports.runner import CancelCheck, LogSink
+from mastra_admin_sdk.ports.checks import CancelCheck
+from mastra_admin_sdk.ports.runner import LogSink
 
 from .commands import Command, make_python_command
 from .hints import suggest_next

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import platform
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mastra_admin_sdk.errors import ToolMissing
 from mastra_admin_sdk.home import Home
-from mastra_admin_sdk.models import Artifact, BuildRequest, ServerExit, ServerIdentity, ServerSpec, SourceProject
-from mastra_admin_sdk.ports.runner import CancelCheck, LogSink, PhaseCallback, Runner
+from mastra_admin_sdk.models import (
+    Artifact,
+    BuildRequest,
+    Removal,
+    ServerExit,
+    ServerIdentity,
+    ServerSpec,
+    ServerUsage,
+    SourceProject,
+)
+from mastra_admin_sdk.ports.checks import CancelCheck
+from mastra_admin_sdk.ports.runner import LogSink, PhaseCallback, Runner
 
 from . import artifact as artifacts
 from .builder import Builder, BuildLimits
@@ -64,6 +76,16 @@ class LocalRunner(Runner):
         builder = Builder(self._home, self._environment, self._node, self._limits, log, cancel)
         return builder.run(request, on_phase)
 
+    def read_fingerprint(self, project: SourceProject) -> str:
+        tools = self._choose_tools(project.node_range)
+        return f"{tools.version}/{sys.platform}-{platform.machine()}/{project.package_manager}"
+
+    def trim_cache(self, max_bytes: int, *, dry_run: bool = False) -> Sequence[Removal]:  # noqa: ARG002
+        return []
+
+    def measure_cache(self) -> int:
+        return 0
+
     def end_build(self, build_id: str) -> None:
         kill_until_gone(lambda: find_marked(BUILD_MARKER, build_id), _KILL_SECONDS)
 
@@ -103,6 +125,9 @@ class LocalRunner(Runner):
 
     def is_running(self, server: ServerIdentity) -> bool:
         return self._servers.is_running(server)
+
+    def measure(self, server: ServerIdentity) -> ServerUsage | None:
+        return self._servers.measure(server)
 
     def stop(self, server: ServerIdentity, grace: float) -> ServerExit:
         return self._servers.stop(server, grace)

@@ -15,13 +15,22 @@ from typing import Any
 from mastra_admin_sdk.errors import ServerError, ServerUnhealthy
 from mastra_admin_sdk.host import boot_id, is_alive, start_ticks
 from mastra_admin_sdk.linelog import read_lines
-from mastra_admin_sdk.models import ServerExit, ServerIdentity, ServerSpec
-from mastra_admin_sdk.ports.runner import CancelCheck
+from mastra_admin_sdk.models import ServerExit, ServerIdentity, ServerSpec, ServerUsage
+from mastra_admin_sdk.ports.checks import CancelCheck
 
 from .commands import find_entry, make_python_command
 from .health import Listening, find_listening, is_answering, list_own_ports
-from .processes import HOME_MARKER, SERVER_MARKER, SHIM_MARKER, find_marked, kill_until_gone, send_signal
+from .processes import (
+    HOME_MARKER,
+    SERVER_MARKER,
+    SHIM_MARKER,
+    find_descendants,
+    find_marked,
+    kill_until_gone,
+    send_signal,
+)
 from .records import find_record, find_stop_request, read_record, remove_old_records, write_record
+from .usage import measure_processes
 from .workdir import prepare_workdir
 
 logger = logging.getLogger(__name__)
@@ -144,6 +153,12 @@ class Servers:
         """True while the server and its shim exist."""
         shim = is_alive(server.shim_pid, server.shim_start_ticks, server.boot_id)
         return shim and is_alive(server.pid, server.start_ticks, server.boot_id)
+
+    def measure(self, server: ServerIdentity) -> ServerUsage | None:
+        """Add up what the server and the processes below its shim hold."""
+        if not self.is_running(server):
+            return None
+        return measure_processes({server.pid, *find_descendants(server.shim_pid)})
 
     # --- stop ---------------------------------------------------------------------------------------------------------
 

@@ -7,10 +7,11 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mastra_admin_sdk.models import SkippedFolder
+from mastra_admin_sdk.ports.checks import CancelCheck, never_cancelled
 
 from .names import NamePatterns, show_path
 from .reader import explain
@@ -43,6 +44,7 @@ class CopyResult:
     files: int
     bytes: int
     skipped: tuple[SkippedFolder, ...]
+    entries: Mapping[str, str]
 
 
 class CopyFailed(Exception):
@@ -54,7 +56,7 @@ class CopyFailed(Exception):
         self.errno = error.errno
 
 
-def copy_tree(root: str, target: str, rules: CopyRules) -> CopyResult:
+def copy_tree(root: str, target: str, rules: CopyRules, cancel: CancelCheck = never_cancelled) -> CopyResult:
     """Copy a folder into another one that doesn't exist or is empty; nothing stays behind when it fails.
 
     The copy is private to its owner at the top; files keep their modes (without set-user-id and its like), and
@@ -64,6 +66,8 @@ def copy_tree(root: str, target: str, rules: CopyRules) -> CopyResult:
     Parameters:
         root: the real path of the project.
         target: where to; its parents are made.
+        rules: what is left out.
+        cancel: asked before each file; what it raises ends the copying.
 
     Raises:
         CopyFailed: something can't be read or written.
@@ -74,7 +78,7 @@ def copy_tree(root: str, target: str, rules: CopyRules) -> CopyResult:
             os.makedirs(target, mode=0o700, exist_ok=True)
         except OSError as exc:
             raise CopyFailed("", exc) from exc
-        return _Copy(root, target, rules).run()
+        return _Copy(root, target, rules, cancel).run()
     except BaseException:
         _remove(target, keep=existed)
         raise
@@ -96,18 +100,20 @@ class _Copy:
     root: str
     target: str
     rules: CopyRules
+    cancel: CancelCheck
     files: int = 0
     size: int = 0
     skipped: list[SkippedFolder] = field(default_factory=list)
     # What was copied: kind and name as bytes, then mode and content, as they go into the hash.
     records: list[tuple[bytes, bytes]] = field(default_factory=list)
+    entries: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> CopyResult:
         folders = [""]
         while folders:
             folders += self._copy_folder(folders.pop())
         skipped = tuple(sorted(self.skipped, key=lambda entry: entry.path))
-        return CopyResult(self._hash(), self.files, self.size, skipped)
+        return CopyResult(self._hash(), self.files, self.size, skipped, self.entries)
 
     def _hash(self) -> str:
         total = hashlib.sha256()
@@ -119,6 +125,7 @@ class _Copy:
         below = []
         for entry in self._list(folder):
             relative = f"{folder}/{entry.name}" if folder else entry.name
+            self.cancel()
             if self._leaves_out(entry, relative):
                 continue
             try:
@@ -169,6 +176,7 @@ class _Copy:
         target = os.path.relpath(os.path.realpath(path), os.path.dirname(path))
         os.symlink(target, os.path.join(self.target, relative))
         self._record(b"l", relative, os.fsencode(target))
+        self.entries[show_path(relative)] = hashlib.sha256(os.fsencode(target)).hexdigest()
 
     def _copy_file(self, path: str, relative: str) -> None:
         # O_NOFOLLOW and O_NONBLOCK: it may have become a link or a pipe since the folder was listed.
@@ -201,6 +209,37 @@ class _Copy:
         self.files += 1
         self.size += size
         self._record(b"f", relative, b"%o %s" % (mode, digest))
+        self.entries[show_path(relative)] = digest.hex()
+
+
+def read_stamp(root: str, rules: CopyRules) -> str:
+    """Return a text that changes when a file that a copy would take changes: by names, sizes, modes and times.
+
+    Raises:
+        CopyFailed: a folder can't be read.
+    """
+    total = hashlib.sha256()
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(os.path.join(root, folder) if folder else root) as entries:
+                listed = sorted(entries, key=lambda entry: os.fsencode(entry.name))
+        except OSError as exc:
+            raise CopyFailed(folder, exc) from exc
+        for entry in listed:
+            relative = f"{folder}/{entry.name}" if folder else entry.name
+            if is_env_file(entry.name) or rules.exclude.match(entry.name, relative) or entry.path in rules.avoid:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(relative)
+                continue
+            try:
+                info = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:  # gone since the folder was listed
+                continue
+            total.update(b"%s\0%d %d %o\0" % (os.fsencode(relative), info.st_size, info.st_mtime_ns, info.st_mode))
+    return total.hexdigest()
 
 
 def is_env_file(name: str) -> bool:

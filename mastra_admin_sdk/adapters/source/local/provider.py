@@ -6,16 +6,18 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from mastra_admin_sdk.errors import InvalidInput, SourceError
 from mastra_admin_sdk.models import SourceProject
+from mastra_admin_sdk.ports.checks import CancelCheck, never_cancelled
 from mastra_admin_sdk.ports.source import ProjectSource, SourceCopy, SourceListing
 
-from .copier import CopyFailed, CopyRules, copy_tree, is_env_file
+from .copier import CopyFailed, CopyRules, copy_tree, is_env_file, read_stamp
 from .git import read_git_state
 from .lookup import ambiguous, match_projects, not_found
 from .names import NamePatterns, choose_name, is_portable, show_path, show_reference
@@ -98,21 +100,47 @@ class LocalProjectSource(ProjectSource):
         self.validate_access(project)
         return Path(project.path)
 
-    def copy(self, project: SourceProject, target_dir: Path) -> SourceCopy:
+    def fetch(
+        self,
+        config: Mapping[str, Any],
+        ref: str | None,  # noqa: ARG002
+        target_dir: Path,
+        cancel: CancelCheck = never_cancelled,
+    ) -> SourceCopy:
+        return self.copy(self._find(config), target_dir, cancel)
+
+    def describe_project(self, project: SourceProject) -> Mapping[str, Any]:
+        return {"project_id": project.id, "path": project.path}
+
+    def read_revision(self, config: Mapping[str, Any], ref: str | None) -> str:  # noqa: ARG002
+        project = self._find(config)
+        rules = CopyRules(self._rules.exclude, self._rules.avoid)
+        try:
+            return read_stamp(os.path.realpath(project.path), rules)
+        except CopyFailed as exc:
+            raise _no_access(project, f"{exc.path or 'the folder itself'}: {exc}") from exc
+
+    def copy(self, project: SourceProject, target_dir: Path, cancel: CancelCheck = never_cancelled) -> SourceCopy:
+        """Copy a project that was read before."""
         self.validate_access(project)
         root, target = os.path.realpath(project.path), os.path.abspath(target_dir)
         self._check_target(root, target)
         try:
-            result = copy_tree(root, target, CopyRules(self._rules.exclude, self._rules.avoid))
+            result = copy_tree(root, target, CopyRules(self._rules.exclude, self._rules.avoid), cancel)
         except CopyFailed as exc:
             raise _copy_error(project, target, exc) from exc
-        return SourceCopy(project, Path(target), result.hash, result.files, result.bytes, result.skipped)
+        return SourceCopy(
+            project, Path(target), result.hash, result.files, result.bytes, result.skipped, entries=result.entries
+        )
 
     def describe(self) -> str:
         return f"local folders {', '.join(map(show_path, self._paths))} ({self._rules.max_depth} deep)"
 
     def __repr__(self) -> str:
         return f"LocalProjectSource({[show_path(path) for path in self._paths]})"
+
+    def _find(self, config: Mapping[str, Any]) -> SourceProject:
+        return self.get_project(str(config.get("path") or config.get("project_id") or ""))
 
     def _search(self) -> SourceListing:
         findings = search(self._paths, self._rules)

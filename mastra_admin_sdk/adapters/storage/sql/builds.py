@@ -46,6 +46,7 @@ class SqlBuilds(StatefulRepository[Build], BuildRepository):
         deployment_id: str | None = None,
         *,
         statuses: Iterable[BuildStatus] | None = None,
+        cache_key: str | None = None,
         limit: int | None = None,
     ) -> Sequence[Build]:
         statement = self._select_newest_first(self.table.c.number.desc())
@@ -53,6 +54,8 @@ class SqlBuilds(StatefulRepository[Build], BuildRepository):
             statement = statement.where(self.table.c.deployment_id == deployment_id)
         if statuses is not None:
             statement = statement.where(self.table.c.status.in_(encode_statuses(BuildStatus, statuses)))
+        if cache_key is not None:
+            statement = statement.where(self.table.c.cache_key == cache_key)
         return self._fetch(statement, limit)
 
     def update(self, build_id: str, *, generation: int | None = None, **changes: Any) -> Build:

@@ -100,7 +100,7 @@ class SqlRoutes(SqlRepository[Route], RouteRepository):
             self.table,
             values,
             keys=["host"],
-            changed=["target_host", "target_port"],
+            changed=["target_host", "target_port", "more_targets", "tls"],
             where=lambda new: self.table.c.deployment_id == new.deployment_id,
         )
         row = connection.execute(statement.returning(*self.table.c)).mappings().one_or_none()

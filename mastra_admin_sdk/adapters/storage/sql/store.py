@@ -18,6 +18,7 @@ from .events import SqlEvents
 from .leases import SqlLeases, SqlOffsets
 from .migrate import migrate
 from .processes import SqlProcesses, SqlRoutes
+from .schedules import SqlSchedules
 from .teams import SqlProjects, SqlTeams
 
 _PASSWORD_HINT = "A password with characters such as @ : / # has to be percent-encoded."  # noqa: S105
@@ -34,6 +35,7 @@ class SqlAdminStorage(AdminStorage):
         self.builds = SqlBuilds(database)
         self.processes = SqlProcesses(database)
         self.routes = SqlRoutes(database)
+        self.schedules = SqlSchedules(database)
         self.events = SqlEvents(database)
         self.leases = SqlLeases(database)
         self.offsets = SqlOffsets(database)

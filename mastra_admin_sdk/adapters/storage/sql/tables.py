@@ -49,6 +49,19 @@ def _json(name: str) -> Column[Any]:
     return Column(name, Json(), nullable=True)
 
 
+def _later_text(name: str, default: str) -> Column[str]:
+    """A column that came with a later revision: rows that were there before hold its default."""
+    return _text(name, server_default=text(f"'{default}'"))
+
+
+def _later_number(name: str, default: int) -> Column[int]:
+    return Column(name, BigInteger(), nullable=False, server_default=text(str(default)))
+
+
+def _later_flag(name: str) -> Column[bool]:
+    return Column(name, Boolean(), nullable=False, server_default=text("false"))
+
+
 def _parent(name: str, target: str) -> Column[str]:
     return _text(name, ForeignKey(target, ondelete="CASCADE"))
 
@@ -77,6 +90,7 @@ projects = Table(
     _text("default_branch"),
     _json("env_vars"),
     _number("env_version"),
+    _text("webhook_secret", nullable=True),
     _time("created_at"),
     _time("updated_at"),
     UniqueConstraint("team_id", "slug"),
@@ -100,6 +114,14 @@ deployments = Table(
     _json("env_overrides"),
     _number("env_version"),
     _text("status_reason", nullable=True),
+    _later_number("replicas", 1),
+    _number("memory_mb", nullable=True),
+    _number("nice", nullable=True),
+    _json("domains"),
+    _later_text("tls", "off"),
+    _later_flag("watch"),
+    _number("keep_builds", nullable=True),
+    _time("expires_at", nullable=True),
     # Numbers of builds are given out once: a deleted build's number doesn't come back.
     Column("last_build_number", BigInteger(), nullable=False, server_default=text("0")),
     _time("created_at"),
@@ -134,7 +156,12 @@ builds = Table(
     _text("error_message", nullable=True),
     _json("error"),
     _json("notes"),
+    _text("ref", nullable=True),
     _text("commit", nullable=True),
+    _text("actor", nullable=True),
+    _later_flag("fresh"),
+    _text("cache_key", nullable=True),
+    _json("stats"),
     _text("source_hash", nullable=True),
     _text("artifact_build_id", nullable=True),
     _json("artifact"),
@@ -148,6 +175,8 @@ builds = Table(
     UniqueConstraint("deployment_id", "number"),
     Index("uq_builds_active", "deployment_id", unique=True, sqlite_where=_ACTIVE_BUILD, postgresql_where=_ACTIVE_BUILD),
     Index(None, "status", "priority", "queued_at"),
+    Index(None, "cache_key"),
+    Index(None, "artifact_build_id"),
     Index(None, "created_at"),
 )
 
@@ -168,7 +197,9 @@ processes = Table(
     _number("shim_start_ticks", nullable=True),
     _text("boot_id", nullable=True),
     _text("log_path", nullable=True),
+    _later_number("replica", 0),
     _number("restarts"),
+    _json("stats"),
     _number("exit_code", nullable=True),
     _number("exit_signal", nullable=True),
     _text("exit_reason", nullable=True),
@@ -197,9 +228,28 @@ routes = Table(
     _text("target_host"),
     _number("target_port"),
     _parent("deployment_id", "deployments.id"),
+    _json("more_targets"),
+    _later_text("tls", "off"),
     _time("created_at"),
     UniqueConstraint("host"),
     Index(None, "deployment_id", "created_at"),
+)
+
+schedules = Table(
+    "schedules",
+    metadata,
+    _text("id", primary_key=True),
+    _parent("deployment_id", "deployments.id"),
+    _text("cron"),
+    _text("timezone"),
+    Column("enabled", Boolean(), nullable=False),
+    _time("next_at", nullable=True),
+    _time("last_fired_at", nullable=True),
+    _text("last_build_id", nullable=True),
+    _text("last_error", nullable=True),
+    _time("created_at"),
+    Index(None, "deployment_id", "created_at"),
+    Index(None, "next_at"),
 )
 
 events = Table(

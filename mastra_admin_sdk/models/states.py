@@ -1,0 +1,184 @@
+"""States and the transitions that are allowed between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from mastra_admin_sdk.errors import InvalidInput
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
+
+
+def choose(kind: type[_Choice], value: str) -> _Choice:
+    """Return the member of an enum that a person named.
+
+    Raises:
+        InvalidInput: there is none of that name; the hint lists those there are.
+    """
+    try:
+        return kind(value)
+    except ValueError as exc:
+        raise InvalidInput(f"{value!r} is no {kind.__name__}.", hint=f"There are: {', '.join(kind)}.") from exc
+
+
+class BuildStatus(StrEnum):
+    """Where a build is on its way to live."""
+
+    QUEUED = "queued"
+    BUILDING = "building"
+    DEPLOYING = "deploying"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+
+    @property
+    def is_final(self) -> bool:
+        """True when nothing will change any more."""
+        return not BUILD_TRANSITIONS[self]
+
+
+class DeploymentStatus(StrEnum):
+    """What a deployment was last observed to do."""
+
+    PENDING = "pending"
+    BUILDING = "building"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+class DesiredState(StrEnum):
+    """What a person asked a deployment to do."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+
+
+class DeploymentType(StrEnum):
+    """What a deployment is for."""
+
+    PRODUCTION = "production"
+    STAGING = "staging"
+    PREVIEW = "preview"
+
+
+class Strategy(StrEnum):
+    """How a new server takes over: beside the old one, or after it has stopped."""
+
+    SWAP = "swap"
+    RECREATE = "recreate"
+
+
+class BuildTrigger(StrEnum):
+    """What started a build."""
+
+    MANUAL = "manual"
+    WEBHOOK = "webhook"
+    SCHEDULE = "schedule"
+    WATCH = "watch"
+
+
+class BuildKind(StrEnum):
+    """What a build does on the one path to live: make a new artifact, or start one that is kept."""
+
+    DEPLOY = "deploy"
+    RESTART = "restart"
+    ROLLBACK = "rollback"
+    PROMOTE = "promote"
+
+
+class ProcessStatus(StrEnum):
+    """What a server process was last observed to do."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    DRAINING = "draining"
+    EXITED = "exited"
+
+    @property
+    def is_alive(self) -> bool:
+        """True while the process holds its port."""
+        return self is not ProcessStatus.EXITED
+
+
+class SourceType(StrEnum):
+    """Where a project's code comes from."""
+
+    LOCAL = "local"
+    GIT = "git"
+
+
+class Tls(StrEnum):
+    """Where the certificate of an address comes from: nowhere (plain HTTP), an authority of our own, or ACME."""
+
+    OFF = "off"
+    INTERNAL = "internal"
+    AUTO = "auto"
+
+
+class PackageManager(StrEnum):
+    """What installs a project's dependencies."""
+
+    NPM = "npm"
+    PNPM = "pnpm"
+    YARN = "yarn"
+    BUN = "bun"
+
+
+BUILD_TRANSITIONS: Mapping[BuildStatus, frozenset[BuildStatus]] = {
+    BuildStatus.QUEUED: frozenset(
+        {BuildStatus.BUILDING, BuildStatus.CANCELLED, BuildStatus.SUPERSEDED, BuildStatus.FAILED}
+    ),
+    BuildStatus.BUILDING: frozenset(
+        {BuildStatus.DEPLOYING, BuildStatus.FAILED, BuildStatus.CANCELLED, BuildStatus.QUEUED}
+    ),
+    BuildStatus.DEPLOYING: frozenset(
+        {BuildStatus.SUCCEEDED, BuildStatus.FAILED, BuildStatus.CANCELLED, BuildStatus.QUEUED}
+    ),
+    BuildStatus.SUCCEEDED: frozenset(),
+    BuildStatus.FAILED: frozenset(),
+    BuildStatus.CANCELLED: frozenset(),
+    BuildStatus.SUPERSEDED: frozenset(),
+}
+"""Allowed changes of a build. Back to ``queued`` is what recovery does with the build of a worker that died."""
+
+DEPLOYMENT_TRANSITIONS: Mapping[DeploymentStatus, frozenset[DeploymentStatus]] = {
+    DeploymentStatus.PENDING: frozenset(
+        {DeploymentStatus.BUILDING, DeploymentStatus.RUNNING, DeploymentStatus.STOPPED, DeploymentStatus.FAILED}
+    ),
+    DeploymentStatus.BUILDING: frozenset(
+        {DeploymentStatus.RUNNING, DeploymentStatus.STOPPED, DeploymentStatus.FAILED, DeploymentStatus.PENDING}
+    ),
+    DeploymentStatus.RUNNING: frozenset({DeploymentStatus.PENDING, DeploymentStatus.STOPPED, DeploymentStatus.FAILED}),
+    DeploymentStatus.STOPPED: frozenset({DeploymentStatus.BUILDING, DeploymentStatus.RUNNING, DeploymentStatus.FAILED}),
+    DeploymentStatus.FAILED: frozenset({DeploymentStatus.BUILDING, DeploymentStatus.RUNNING, DeploymentStatus.STOPPED}),
+}
+"""Allowed changes of a deployment.
+
+``running`` never becomes ``building``: the old server serves on meanwhile. It becomes ``pending`` when its server ended
+by itself and is about to be started again.
+"""
+
+PROCESS_TRANSITIONS: Mapping[ProcessStatus, frozenset[ProcessStatus]] = {
+    ProcessStatus.STARTING: frozenset({ProcessStatus.RUNNING, ProcessStatus.DRAINING, ProcessStatus.EXITED}),
+    ProcessStatus.RUNNING: frozenset({ProcessStatus.DRAINING, ProcessStatus.EXITED}),
+    ProcessStatus.DRAINING: frozenset({ProcessStatus.EXITED}),
+    ProcessStatus.EXITED: frozenset(),
+}
+"""Allowed changes of a process."""
+
+
+def check_transition(
+    current: BuildStatus | DeploymentStatus | ProcessStatus, to: BuildStatus | DeploymentStatus | ProcessStatus
+) -> None:
+    """Raise `InvalidInput` unless ``current`` may become ``to``."""
+    tables: Mapping[type, Mapping[Any, frozenset[Any]]] = {
+        BuildStatus: BUILD_TRANSITIONS,
+        DeploymentStatus: DEPLOYMENT_TRANSITIONS,
+        ProcessStatus: PROCESS_TRANSITIONS,
+    }
+    if to not in tables[type(current)][current]:
+        raise InvalidInput(f"A {type(current).__name__} can't go from {current} to {to}.")
