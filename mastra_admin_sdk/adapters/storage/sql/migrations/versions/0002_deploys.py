@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import op
+from alembic import context, op
 from sqlalchemy.dialects import postgresql
 
 revision = "0002"
@@ -21,7 +21,7 @@ def upgrade() -> None:
     """Add the columns and the table."""
     for table, columns in _list_columns().items():
         for column in columns:
-            op.add_column(table, column)
+            op.add_column(table, column, schema=_find_schema())
     for name in ("cache_key", "artifact_build_id"):
         op.create_index(f"ix_builds_{name}", "builds", [name])
     op.create_table(
@@ -52,7 +52,13 @@ def downgrade() -> None:
         op.drop_index(f"ix_builds_{name}", table_name="builds")
     for table, columns in _list_columns().items():
         for added in columns:
-            op.drop_column(table, added.name)
+            op.drop_column(table, added.name, schema=_find_schema())
+
+
+def _find_schema() -> str | None:
+    # Alembic writes these statements itself: the connection's map of schemas doesn't reach them.
+    schema: str | None = context.config.attributes["schema"]
+    return schema
 
 
 def _list_columns() -> dict[str, list[sa.Column[Any]]]:
