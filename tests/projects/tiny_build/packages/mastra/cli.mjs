@@ -13,6 +13,10 @@ const behaviours = {
     fs.writeFileSync('.mastra/output/assets/priority.json', String(os.getPriority()));
     console.log('Build successful');
   },
+  slow() {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
+    behaviours.works();
+  },
   fails() {
     console.log('Analyzing dependencies...');
     console.error('ERROR: src/mastra/index.ts exports no mastra');

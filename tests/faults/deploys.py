@@ -1,0 +1,245 @@
+"""The drill: SIGKILL of workers, SDK processes, Caddy, servers and builds at random points of deploys.
+
+    python -m tests.faults.deploys --rounds 60
+
+Prints one JSON object. ``lost_builds``: builds that were acknowledged and did not come to the end they should have;
+``stuck_builds``: builds that did not end; ``orphan_*``: what runs, listens or is routed without a record, and what is
+left after `down` as tests/oracle/left_behind.py sees it; ``wrong_state``: deployments whose state on record isn't what
+answers; ``max_recovery_s``: from a kill until everything was as it should be again.
+Exit status 0 when all counts are zero and no recovery took 15 s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mastra_admin_sdk.errors import MastraAdminError
+from mastra_admin_sdk.models import BuildStatus, DeploymentStatus
+from tests.faults.stage import Stage, kill, wait_for
+
+LONGEST_RECOVERY = 15.0
+_PATIENCE = 90.0
+_COUNTS = ("lost_builds", "stuck_builds", "orphan_processes", "orphan_ports", "orphan_routes", "wrong_state")
+
+
+@dataclass
+class Drill:
+    """One run: what was done, and what was found."""
+
+    stage: Stage
+    dice: random.Random
+    expected: dict[str, int | None] = field(default_factory=dict)
+    served: dict[str, int] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    kills: Counter[str] = field(default_factory=Counter)
+    recoveries: list[float] = field(default_factory=list)
+    details: list[str] = field(default_factory=list)
+
+    def run(self, rounds: int) -> None:
+        """Open the stage and play the rounds."""
+        self.stage.open()
+        for app in self.stage.apps:
+            self.expected[app] = self.stage.versions[app]
+            self.served[self._current(app)] = self.stage.versions[app]
+        for number in range(1, rounds + 1):
+            self._play(number)
+
+    # --- one round ----------------------------------------------------------------------------------------------------
+
+    def _play(self, number: int) -> None:
+        app = self.dice.choice(self.stage.apps)
+        act = self.dice.choice([self._deploy, self._deploy, self._deploy_elsewhere, self._roll_back, self._restart])
+        victim = self.dice.choice(sorted(self._victims()))
+        build_id, wanted = act(app)
+        time.sleep(self.dice.random() * 4)
+        struck = [victim] if self.dice.random() < 0.75 else [victim, self.dice.choice(sorted(self._victims()))]
+        for name in struck:
+            self._strike(name)
+        started = time.monotonic()
+        self.stage.staff()
+        self._await_end(number, app, build_id, wanted, may_fail="build" in struck)
+        if wait_for(self._is_right, _PATIENCE) is None:
+            self._note("wrong_state", f"round {number}: {struck} during {act.__name__} of {app}: {self._describe()}")
+        self.recoveries.append(time.monotonic() - started)
+        self._count_strays(number)
+
+    def _strike(self, name: str) -> None:
+        pids = self._victims()[name]()
+        if not pids:
+            self.kills[f"{name} (none there)"] += 1
+            return
+        for pid in pids if name == "everything" else [self.dice.choice(pids)]:
+            kill(pid)
+        self.kills[name] += 1
+        self._reap()
+
+    def _reap(self) -> None:
+        """Collect our own dead children, so that they count as gone and not as zombies that are being looked at."""
+        for process in (self.stage.background, self.stage.standby, *self.stage.deployers):
+            if process:
+                wait_for(lambda process=process: process.poll() is not None, 0.3)
+
+    def _victims(self) -> dict[str, Callable[[], list[int]]]:
+        stage = self.stage
+        return {
+            "background": lambda: [stage.background.pid] if stage.background else [],
+            "standby": lambda: [stage.standby.pid] if stage.standby else [],
+            "deployer": lambda: [process.pid for process in stage.deployers if process.poll() is None],
+            "caddy": stage.list_caddies,
+            "server": lambda: [pid for pid, _ in stage.list_servers()],
+            "shim": lambda: [shim for _, shim in stage.list_servers()],
+            "build": lambda: stage.list_marked(b"MASTRA_ADMIN_BUILD_OF="),
+            "everything": lambda: [item["pid"] for item in stage.look_from_outside()["processes"]],
+        }
+
+    # --- what people do -----------------------------------------------------------------------------------------------
+
+    def _deploy(self, app: str) -> tuple[str, int | None]:
+        version = self.stage.write(app)
+        return self.stage.admin.deploy(app, wait=False).id, version
+
+    def _deploy_elsewhere(self, app: str) -> tuple[str, int | None]:
+        version = self.stage.write(app)
+        build_id, _ = self.stage.deploy_elsewhere(app)
+        return build_id, version
+
+    def _restart(self, app: str) -> tuple[str, int | None]:
+        return self.stage.admin.deployments.get(app).restart(wait=False).id, self.expected[app]
+
+    def _roll_back(self, app: str) -> tuple[str, int | None]:
+        live = self.stage.admin.deployments.get(app)
+        previous = live.record.previous_build_id
+        if previous is None or previous not in self.served:
+            return self._deploy(app)
+        return live.rollback(wait=False).id, self.served[previous]
+
+    # --- what should be -----------------------------------------------------------------------------------------------
+
+    def _await_end(self, number: int, app: str, build_id: str, wanted: int | None, *, may_fail: bool) -> None:
+        """Wait for the end of a build that was acknowledged; from then on the app should answer what it brought."""
+        builds = self.stage.admin.storage.builds
+        try:
+            ended = wait_for(lambda: builds.get(build_id).is_final, _PATIENCE)
+            build = builds.get(build_id)
+        except MastraAdminError as exc:
+            self._note("lost_builds", f"round {number}: {exc.message}")
+            return
+        if ended is None:
+            self._note("stuck_builds", f"round {number}: #{build.number} of {app} is still {build.status}")
+        elif build.status is BuildStatus.SUCCEEDED:
+            self.expected[app] = wanted
+            self.served[build.id] = wanted or 0
+        elif not (may_fail and build.status is BuildStatus.FAILED):
+            self._note("lost_builds", f"round {number}: #{build.number} of {app} {build.status}: {build.error_message}")
+
+    def _is_right(self) -> bool:
+        return all(self._is_app_right(app) for app in self.stage.apps)
+
+    def _is_app_right(self, app: str) -> bool:
+        live = self.stage.admin.deployments.get(app)
+        if live.status != DeploymentStatus.RUNNING or self.stage.ask(app) != self.expected[app]:
+            return False
+        build = live.build
+        return build is not None and build.record.is_final
+
+    def _current(self, app: str) -> str:
+        return str(self.stage.admin.deployments.get(app).record.current_build_id)
+
+    def _describe(self) -> str:
+        lives = {app: self.stage.admin.deployments.get(app) for app in self.stage.apps}
+        told = [
+            f"{app} is {live.status} ({live.record.status_reason}), answers {self.stage.ask(app)}, "
+            f"should answer {self.expected[app]}"
+            for app, live in lives.items()
+            if not self._is_app_right(app)
+        ]
+        return "; ".join(told)
+
+    # --- strays -------------------------------------------------------------------------------------------------------
+
+    def _count_strays(self, number: int) -> None:
+        """Compare what runs with what the records know, once it has come to rest."""
+        known = {pid for pair in self.stage.list_servers() for pid in pair}
+        ours = {
+            process.pid for process in (self.stage.background, self.stage.standby, *self.stage.deployers) if process
+        }
+
+        def list_strays() -> list[dict[str, Any]]:
+            found = self.stage.look_from_outside()["processes"]
+            servers = {pid for pair in self.stage.list_servers() for pid in pair}
+            caddies = [item for item in found if "caddy" in item["command"].split()[0]]
+            left = [item for item in found if item["pid"] not in servers | ours | known and item not in caddies[:1]]
+            return [item for item in left if "embedded" not in item["command"]]
+
+        if wait_for(lambda: not list_strays(), LONGEST_RECOVERY) is None:
+            for item in list_strays():
+                self._note("orphan_processes", f"round {number}: {item}")
+        routes = {route.host for route in self.stage.admin.storage.routes.list()}
+        for route in self.stage.admin.router.list_routes():
+            if route.host not in routes:
+                self._note("orphan_routes", f"round {number}: {route.host}")
+
+    def finish(self) -> None:
+        """End everything as a person would; what the oracle finds then is an orphan."""
+        left = self.stage.close()
+        for item in left["processes"]:
+            self._note("orphan_processes", f"after down: {item}")
+        for port in left["ports"]:
+            self._note("orphan_ports", f"after down: {port}")
+
+    def _note(self, count: str, detail: str) -> None:
+        self.counts[count] += 1
+        self.details.append(f"{count}: {detail}")
+        print(f"{count}: {detail}", file=sys.stderr, flush=True)
+
+    def report(self) -> dict[str, Any]:
+        """Return what the program prints."""
+        return {
+            "rounds": len(self.recoveries),
+            **{name: self.counts[name] for name in _COUNTS},
+            "max_recovery_s": round(max(self.recoveries, default=0.0), 2),
+            "kills": dict(sorted(self.kills.items())),
+            "details": self.details,
+        }
+
+
+def run_drill(rounds: int, seed: int, apps: int = 2) -> dict[str, Any]:
+    """Play so many rounds in a home of their own and return the report."""
+    dice = random.Random(seed)
+    with tempfile.TemporaryDirectory(prefix="drill-", ignore_cleanup_errors=True) as folder:
+        drill = Drill(Stage(Path(folder), apps, dice), dice)
+        try:
+            drill.run(rounds)
+        finally:
+            drill.finish()
+    return {**drill.report(), "seed": seed}
+
+
+def is_good(report: dict[str, Any]) -> bool:
+    """True when nothing was lost, stuck, orphaned or wrong, and every recovery was quick."""
+    return not any(report[name] for name in _COUNTS) and report["max_recovery_s"] < LONGEST_RECOVERY
+
+
+def main() -> int:
+    """Run the drill and print its report."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    arguments = parser.parse_args()
+    report = run_drill(arguments.rounds, arguments.seed)
+    print(json.dumps(report))
+    return 0 if is_good(report) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
