@@ -34,8 +34,6 @@ process.on('SIGTERM', () => { server.close(() => process.exit(0)); server.closeI
 """
 
 STANDBY = "import mastra_admin_sdk\nadmin = mastra_admin_sdk.MastraAdmin().start()\ninput()\n"
-    "import sys, mastra_admin_sdk\nadmin = mastra_admin_sdk.MastraAdmin().start()\nprint('up', flush=True)\ninput()\n"
-)
 DEPLOYER = (
     "import sys, mastra_admin_sdk\n"
     "admin = mastra_admin_sdk.MastraAdmin()\n"
