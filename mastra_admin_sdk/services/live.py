@@ -103,8 +103,8 @@ class PathToLive:
             context.cancel()
             # Before the routes are on record: who sees them there may send requests at once.
             self._parts.router.start()
-            hosts = self.routes.lead_to(context.project, context.deployment, process)
-            self.routes.check_answer(hosts[0], process)
+            hosts = self.routes.lead_to(context.project, context.deployment, [process])
+            self.routes.check_answer(hosts[0], [process], context.build.id)
             context.on_live(process)
         except BaseException:
             # Routes first: nobody may be sent to a server that is about to end.
@@ -118,7 +118,7 @@ class PathToLive:
         serving = next((item for item in old if item.status is ProcessStatus.RUNNING), None)
         try:
             if serving:
-                self.routes.lead_to(context.project, context.deployment, serving)
+                self.routes.lead_to(context.project, context.deployment, [serving])
             else:
                 self.routes.close(context.deployment.id)
         except MastraAdminError:

@@ -209,7 +209,7 @@ class BuildQueue:
     def _finish(self, build: Build, serving: Process) -> None:
         """Do what was left to do after the switch, which may have been cut in the middle."""
         deployment = self._parts.storage.deployments.get(build.deployment_id)
-        self._path.routes.lead_to(self._parts.storage.projects.get(deployment.project_id), deployment, serving)
+        self._path.routes.lead_to(self._parts.storage.projects.get(deployment.project_id), deployment, [serving])
         self._pipeline.record_live(build, serving)
         alive = self._path.servers.list_alive(build.deployment_id)
         self._path.retire(item for item in alive if item.id != serving.id)
@@ -223,8 +223,8 @@ class BuildQueue:
         old = next((item for item in running if item.build_id != build.id), None)
         if old is None:
             self._path.routes.close(deployment.id)
-        elif not self._path.routes.leads_to(project, deployment, old):
-            self._path.routes.lead_to(project, deployment, old)
+        elif not self._path.routes.leads_to(project, deployment, [old]):
+            self._path.routes.lead_to(project, deployment, [old])
         for process in self._path.servers.list_alive(build.deployment_id):
             if process.build_id == build.id:
                 self._path.servers.end(process)

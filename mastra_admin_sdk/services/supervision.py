@@ -121,7 +121,7 @@ class Supervisor:
 
     def _is_led_to(self, deployment: Deployment, process: Process) -> bool:
         project = self._parts.storage.projects.get(deployment.project_id)
-        return self._path.routes.leads_to(project, deployment, process)
+        return self._path.routes.leads_to(project, deployment, [process])
 
     def _mend(self, deployment: Deployment, check: CancelCheck) -> None:
         with self._parts.leases.hold(lock_name(deployment.id), timeout=0.5, what=deployment.slug) as lock:
@@ -151,7 +151,7 @@ class Supervisor:
         serving = self._list_serving(deployment)
         if serving and not self._is_led_to(deployment, serving[0]):
             project = self._parts.storage.projects.get(deployment.project_id)
-            self._path.routes.lead_to(project, deployment, serving[0])
+            self._path.routes.lead_to(project, deployment, serving[:1])
         if serving and deployment.status is not DeploymentStatus.RUNNING:
             # Whoever started it died before the last word was written.
             self._record_running(deployment, serving[0])

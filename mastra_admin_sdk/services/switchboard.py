@@ -6,7 +6,7 @@ that nobody makes the router agree with records that were read before a switch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from mastra_admin_sdk.errors import RequestFailed, RouterError
@@ -38,12 +38,20 @@ class Switchboard:
             and deployment.branch == project.default_branch,
         )
 
-    def lead_to(self, project: Project, deployment: Deployment, process: Process) -> list[str]:
-        """Lead all hosts of a deployment to one server, drop hosts it no longer has, and return them."""
+    def lead_to(self, project: Project, deployment: Deployment, processes: Sequence[Process]) -> list[str]:
+        """Lead all hosts of a deployment to its servers, drop hosts it no longer has, and return them.
+
+        Parameters:
+            project: the deployment's project.
+            deployment: whose hosts they are.
+            processes: the servers that requests are spread over, the main one first; at least one.
+        """
+        main, *more = processes
         hosts = self.list_hosts(project, deployment)
+        targets = tuple(f"{item.host}:{item.port}" for item in more)
         with self._changing():
             # Records first: when the router fails in the middle, the next `sync` knows what it should be.
-            routes = [Route(host, process.host, process.port, deployment.id) for host in hosts]
+            routes = [Route(host, main.host, main.port, deployment.id, targets) for host in hosts]
             recorded = [self._parts.storage.routes.put(route) for route in routes]
             self._parts.router.start()
             for route in recorded:
@@ -53,12 +61,12 @@ class Switchboard:
                     self._remove(route)
         return hosts
 
-    def leads_to(self, project: Project, deployment: Deployment, process: Process) -> bool:
-        """True when the hosts of a deployment, all of them and no others, lead to that server on record."""
-        target = (process.host, process.port)
-        wanted = {(host, *target) for host in self.list_hosts(project, deployment)}
+    def leads_to(self, project: Project, deployment: Deployment, processes: Sequence[Process]) -> bool:
+        """True when the hosts of a deployment, all of them and no others, lead to those servers on record."""
+        targets = frozenset(f"{item.host}:{item.port}" for item in processes)
+        wanted = {(host, targets) for host in self.list_hosts(project, deployment)}
         routes = self._parts.storage.routes.list(deployment.id)
-        return wanted == {(route.host, route.target_host, route.target_port) for route in routes}
+        return wanted == {(route.host, frozenset(route.targets)) for route in routes}
 
     def close(self, deployment_id: str) -> None:
         """Take a deployment's routes out of the router and the records."""
@@ -78,16 +86,17 @@ class Switchboard:
                 self._parts.router.start()
             return self._parts.router.reconcile(routes)
 
-    def check_answer(self, host: str, process: Process) -> None:
-        """See that a host leads to a server, and that it answers there.
+    def check_answer(self, host: str, processes: Sequence[Process], build_id: str) -> None:
+        """See that a host leads to servers of a build and to no others, and that one of them answers there.
 
         Raises:
             RouterError: it leads elsewhere, nobody answers, or only with a server's error.
         """
+        wanted = {f"{item.host}:{item.port}" for item in processes if item.build_id == build_id}
         found = self._parts.router.get_route(host)
-        if found is None or (found.target_host, found.target_port) != (process.host, process.port):
+        if found is None or set(found.targets) != wanted:
             raise RouterError(
-                f"The route of {host} leads to {found.target_port if found else 'nothing'}, not to {process.port}.",
+                f"The route of {host} leads to {_join(found.targets if found else ())}, not to {_join(wanted)}.",
                 hint="Look at logs/caddy.log in the home, then deploy again.",
             )
         try:
@@ -96,7 +105,7 @@ class Switchboard:
             # 401, 403 or 404 are answers of the app too: it may guard or move its health check.
             if int(exc.evidence.get("status") or 599) >= 500:
                 raise RouterError(
-                    f"{host} didn't answer right after the switch to port {process.port}: {exc.message}",
+                    f"{host} didn't answer right after the switch to {_join(wanted)}: {exc.message}",
                     hint="Look at the server's log, then deploy again.",
                     evidence=exc.evidence,
                 ) from exc
@@ -121,5 +130,9 @@ class Switchboard:
             yield
 
 
-def _facts_of(route: Route) -> tuple[str, str, int, str]:
-    return route.host, route.target_host, route.target_port, route.deployment_id
+def _facts_of(route: Route) -> tuple[str, tuple[str, ...], str]:
+    return route.host, route.targets, route.deployment_id
+
+
+def _join(targets: Iterable[str]) -> str:
+    return ", ".join(sorted(targets)) or "nothing"

@@ -59,7 +59,7 @@ def test_a_switch_that_fails_leads_hosts_back_before_the_new_server_ends(
         targets_at_stop.append({route.target_port for route in house.router.list_routes()})
         return stop(server, grace)
 
-    def refuse(host: str, process: Any) -> None:
+    def refuse(*_: Any) -> None:
         raise RouterError("It doesn't answer.")
 
     monkeypatch.setattr(house.runner, "stop", watch)
