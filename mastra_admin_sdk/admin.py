@@ -6,6 +6,7 @@ import atexit
 import os
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from .ports.router import Router
 from .ports.runner import Runner
 from .ports.source import ProjectSource
 from .ports.storage import AdminStorage
+from .services.actors import Origin, acting
 from .services.background import Background
 from .services.collections import BuildCollection, DeploymentCollection, EventCollection
 from .services.deployments import DeploymentService
@@ -53,6 +55,7 @@ class MastraAdmin:
         home: folder that holds everything; the platform's data folder of this user unless given.
         storage, source, runner, router, observability: replace any part; made from the settings unless given.
         actor: who is named in the audit log; the operating-system user unless given.
+        origin: from where it is used, for the audit log.
         settings: any setting of `mastra_admin_sdk.settings.SETTINGS` by name.
 
     Servers outlive this object: another one, in this or any other process, finds and stops them.
@@ -75,6 +78,7 @@ class MastraAdmin:
         router: Router | None = None,
         observability: ObservabilityStore | None = None,
         actor: str | None = None,
+        origin: Origin | str = Origin.SDK,
         **settings: Any,
     ) -> None:
         self.settings = load_settings({"home": str(home) if home is not None else None, **settings})
@@ -99,6 +103,7 @@ class MastraAdmin:
             secrets=SecretBox(self.settings.secret_key, self.home.secret_key),
             leases=LeaseKeeper(storage.leases),
             actor=actor or user_name(),
+            origin=str(origin),
         )
         self._wire()
         self._closed = False
@@ -207,6 +212,17 @@ class MastraAdmin:
     def stop(self, deployment: DeploymentRef) -> LiveDeployment:
         """Drain and stop a deployment's servers, free its ports and routes."""
         return self.deployments.get(deployment).stop()
+
+    def acting(
+        self, *, actor: str | None = None, origin: Origin | str | None = None
+    ) -> AbstractContextManager[None]:
+        """Record what is done in the ``with`` block under another name: of a person on whose behalf it is done.
+
+        Example:
+            >>> with admin.acting(actor="ana@example.com"):
+            ...     admin.deploy("weather-agent")
+        """
+        return acting(actor=actor, origin=origin)
 
     # --- telemetry ----------------------------------------------------------------------------------------------------
 

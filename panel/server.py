@@ -21,6 +21,7 @@ from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped
 from mastra_admin_sdk import MastraAdmin
 from mastra_admin_sdk.errors import Conflict, MastraAdminError, NoFreePort
 from mastra_admin_sdk.home import Home, open_home
+from mastra_admin_sdk.services.actors import Origin
 from mastra_admin_sdk.settings import Settings, load_settings
 
 from .app import create_app
@@ -112,7 +113,7 @@ class PanelServer(BaseApplication):  # type: ignore[misc]
     def load(self) -> Any:
         """Called by gunicorn in the worker: make the app, or say why not and end."""
         try:
-            admin = MastraAdmin(**self._options.settings)
+            admin = MastraAdmin(origin=Origin.PANEL, **self._options.settings)
             app = create_app(
                 admin,
                 token=load_token(self._home),

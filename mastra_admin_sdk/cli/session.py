@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 def make_admin(**arguments: Any) -> MastraAdmin:
     """Return a `MastraAdmin`, loaded only now: ``--help`` needs none of it."""
     from mastra_admin_sdk.admin import MastraAdmin
+    from mastra_admin_sdk.services.actors import Origin
 
-    return MastraAdmin(**arguments)
+    return MastraAdmin(**{"origin": Origin.CLI, **arguments})
 
 
 @dataclass

@@ -175,9 +175,10 @@ class BuildRepository(ABC):
         *,
         statuses: Iterable[BuildStatus] | None = None,
         cache_key: str | None = None,
+        since: datetime | None = None,
         limit: int | None = None,
     ) -> Sequence[Build]:
-        """Return builds, of one deployment or all, of one ``cache_key`` or any."""
+        """Return builds, of one deployment or all, of one ``cache_key`` or any, queued at ``since`` or later."""
 
     @abstractmethod
     def update(self, build_id: str, *, generation: int | None = None, **changes: Any) -> Build:
@@ -315,9 +316,17 @@ class EventRepository(ABC):
 
     @abstractmethod
     def list(
-        self, *, object_type: str | None = None, object_id: str | None = None, limit: int = 1000
+        self,
+        *,
+        object_type: str | None = None,
+        object_id: str | None = None,
+        action: str | None = None,
+        actor: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = 1000,
     ) -> Sequence[Event]:
-        """Return events."""
+        """Return events; of a range of time those at ``since`` or later, and before ``until``."""
 
 
 class LeaseRepository(ABC):

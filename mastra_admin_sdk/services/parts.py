@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from mastra_admin_sdk.ports.source import ProjectSource
 from mastra_admin_sdk.ports.storage import AdminStorage
 from mastra_admin_sdk.settings import Settings
 
+from .actors import Acting, Origin, who_acts
 from .leases import HeldLease, LeaseKeeper
 from .secrets import SecretBox
 
@@ -24,6 +27,7 @@ class Parts:
     """One of each port, with the home, the settings and what guards them; made once by `MastraAdmin`.
 
     ``source`` is where projects are found by name; ``sources`` has one for each type that a project can have.
+    ``actor`` and ``origin`` are who uses it and from where, unless `actors.acting` says otherwise.
     """
 
     home: Home
@@ -37,14 +41,26 @@ class Parts:
     secrets: SecretBox
     leases: LeaseKeeper
     actor: str
+    origin: str = Origin.SDK
 
     def source_of(self, project: Project) -> ProjectSource:
         """Return where a project's code comes from."""
         return self.sources[project.source_type]
 
     def record(self, action: str, object_type: str, object_id: str, **details: object) -> None:
-        """Append to the audit log. Details must not hold secrets."""
-        self.storage.events.append(Event(self.actor, action, object_type, object_id, details))
+        """Append to the audit log. Details must not hold secrets.
+
+        Added to them is where it came from: ``origin``, ``host`` and ``pid``.
+        """
+        who = self.acting
+        where = {"origin": str(who.origin), "host": socket.gethostname(), "pid": os.getpid()}
+        self.storage.events.append(Event(who.actor or self.actor, action, object_type, object_id, {**details, **where}))
+
+    @property
+    def acting(self) -> Acting:
+        """Who acts at the moment, in this thread, and from where."""
+        found = who_acts()
+        return Acting(found.actor or self.actor, found.origin or self.origin)
 
 
 def hold_env(parts: Parts, object_id: str, name: str) -> AbstractContextManager[HeldLease]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from mastra_admin_sdk.errors import LeaseLost, MastraAdminError
 
+from .actors import Origin, acting
 from .leases import HeldLease, LeaseKeeper
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class RoleThread:
         if self._thread.is_alive():
             self._thread.join(timeout)
 
+    @acting(origin=Origin.BACKGROUND)
     def _loop(self) -> None:
         held: HeldLease | None = None
         while not self._stop.is_set():

@@ -10,6 +10,7 @@ from mastra_admin_sdk.errors import BuildCancelled, Conflict, LeaseLost, MastraA
 from mastra_admin_sdk.host import make_owner_id
 from mastra_admin_sdk.models import Build, BuildStatus
 
+from .actors import Origin, acting
 from .parts import Parts
 from .pipeline import ACTIVE, Pipeline
 from .queue import MOST_CLAIMS, BuildQueue
@@ -60,6 +61,7 @@ class BuildWorker:
         if self._thread:
             self._thread.join(timeout)
 
+    @acting(origin=Origin.BACKGROUND)
     def _loop(self) -> None:
         while not self._retired.is_set():
             try:

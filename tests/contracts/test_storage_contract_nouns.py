@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from fixtures.storage import make_build, make_deployment, make_process, make_project, make_team
@@ -269,6 +269,17 @@ def test_events_are_filtered_newest_first(storage: AdminStorage) -> None:
     assert [event.action for event in storage.events.list(object_id="id-2")] == ["2"]
     assert [event.action for event in storage.events.list(object_type="build", object_id="id-2")] == []
     assert [event.action for event in storage.events.list(limit=1)] == ["3"]
+    assert [event.action for event in storage.events.list(action="2")] == ["2"]
+    assert storage.events.list(actor="bob") == []
+    assert len(storage.events.list(actor="ana", limit=None)) == 4
+
+
+def test_events_of_a_range_of_time_begin_with_its_start_and_end_before_its_end(storage: AdminStorage) -> None:
+    for minutes in range(3):
+        storage.events.append(Event("ana", str(minutes), "team", "x", time=EARLIER + timedelta(minutes=minutes)))
+    since, until = EARLIER + timedelta(minutes=1), EARLIER + timedelta(minutes=2)
+    assert [event.action for event in storage.events.list(since=since)] == ["2", "1"]
+    assert [event.action for event in storage.events.list(until=until)] == ["1", "0"]
 
 
 # --- schedules --------------------------------------------------------------------------------------------------------
@@ -308,6 +319,13 @@ def test_a_route_keeps_the_targets_of_all_replicas(storage: AdminStorage) -> Non
     moved = storage.routes.put(Route("a.localhost", "127.0.0.1", 4102, deployment.id))
     assert (moved.targets, moved.tls) == (("127.0.0.1:4102",), Tls.OFF)
     assert storage.routes.get_by_host("a.localhost") == moved
+
+
+def test_builds_are_found_by_when_they_were_queued(storage: AdminStorage) -> None:
+    deployment = make_deployment(storage)
+    old, new = (make_build(storage, deployment, queued_at=EARLIER + timedelta(hours=hour)) for hour in (0, 2))
+    assert storage.builds.list(since=EARLIER + timedelta(hours=1)) == [new]
+    assert {build.id for build in storage.builds.list(since=EARLIER)} == {old.id, new.id}
 
 
 def test_builds_are_found_by_what_went_into_them(storage: AdminStorage) -> None:

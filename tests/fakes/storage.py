@@ -241,6 +241,7 @@ class FakeBuilds(BuildRepository):
         *,
         statuses: Iterable[BuildStatus] | None = None,
         cache_key: str | None = None,
+        since: datetime | None = None,
         limit: int | None = None,
     ) -> Sequence[Build]:
         wanted = list_statuses(BuildStatus, BuildStatus if statuses is None else statuses)
@@ -248,6 +249,7 @@ class FakeBuilds(BuildRepository):
             lambda build: (
                 deployment_id in (None, build.deployment_id)
                 and cache_key in (None, build.cache_key)
+                and (since is None or build.queued_at >= since)
                 and build.status in wanted
             ),
             limit=limit,
@@ -441,10 +443,25 @@ class FakeEvents(EventRepository):
         return self._table.insert(event)
 
     def list(
-        self, *, object_type: str | None = None, object_id: str | None = None, limit: int = 1000
+        self,
+        *,
+        object_type: str | None = None,
+        object_id: str | None = None,
+        action: str | None = None,
+        actor: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = 1000,
     ) -> Sequence[Event]:
         return self._table.select(
-            lambda event: object_type in (None, event.object_type) and object_id in (None, event.object_id),
+            lambda event: (
+                object_type in (None, event.object_type)
+                and object_id in (None, event.object_id)
+                and action in (None, event.action)
+                and actor in (None, event.actor)
+                and (since is None or event.time >= since)
+                and (until is None or event.time < until)
+            ),
             limit=limit,
             key="time",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Update, and_, func, insert, or_, select, update
@@ -17,6 +18,7 @@ from .repository import Row, StatefulRepository
 from .rows import Codec, encode_statuses
 
 ACTIVE = (BuildStatus.BUILDING.value, BuildStatus.DEPLOYING.value)
+_LARGEST_NUMBER = 2**63 - 1
 _FROZEN = ("id", "deployment_id", "number", "status", "generation", "created_at")
 
 
@@ -39,6 +41,8 @@ class SqlBuilds(StatefulRepository[Build], BuildRepository):
     def get_by_number(self, deployment_id: str, number: int) -> Build:
         columns = self.table.c
         words = f"the number {number} in the deployment {deployment_id!r}"
+        if not 0 < number <= _LARGEST_NUMBER:  # no driver takes what its column can't hold
+            raise NotFound(f"There is no build with {words}.")
         return self._get(words, columns.deployment_id == deployment_id, columns.number == number)
 
     def list(
@@ -47,6 +51,7 @@ class SqlBuilds(StatefulRepository[Build], BuildRepository):
         *,
         statuses: Iterable[BuildStatus] | None = None,
         cache_key: str | None = None,
+        since: datetime | None = None,
         limit: int | None = None,
     ) -> Sequence[Build]:
         statement = self._select_newest_first(self.table.c.number.desc())
@@ -56,6 +61,8 @@ class SqlBuilds(StatefulRepository[Build], BuildRepository):
             statement = statement.where(self.table.c.status.in_(encode_statuses(BuildStatus, statuses)))
         if cache_key is not None:
             statement = statement.where(self.table.c.cache_key == cache_key)
+        if since is not None:
+            statement = statement.where(self.table.c.queued_at >= since)
         return self._fetch(statement, limit)
 
     def update(self, build_id: str, *, generation: int | None = None, **changes: Any) -> Build:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import select
 
@@ -24,12 +25,22 @@ class SqlEvents(SqlRepository[Event], EventRepository):
         return self._insert(event, conflict=f"There is an event with the id {event.id!r} already.")
 
     def list(
-        self, *, object_type: str | None = None, object_id: str | None = None, limit: int = 1000
+        self,
+        *,
+        object_type: str | None = None,
+        object_id: str | None = None,
+        action: str | None = None,
+        actor: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = 1000,
     ) -> Sequence[Event]:
         columns = self.table.c
         statement = select(self.table).order_by(columns.time.desc(), columns.sequence.desc())
-        if object_type is not None:
-            statement = statement.where(columns.object_type == object_type)
-        if object_id is not None:
-            statement = statement.where(columns.object_id == object_id)
+        equal = {"object_type": object_type, "object_id": object_id, "action": action, "actor": actor}
+        statement = statement.where(*(columns[name] == value for name, value in equal.items() if value is not None))
+        if since is not None:
+            statement = statement.where(columns.time >= since)
+        if until is not None:
+            statement = statement.where(columns.time < until)
         return self._fetch(statement, limit)

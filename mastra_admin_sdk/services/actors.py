@@ -1,0 +1,48 @@
+"""Who does something, and from where: what the audit log says of each event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Origin(StrEnum):
+    """Where an action came from."""
+
+    SDK = "sdk"
+    CLI = "cli"
+    PANEL = "panel"
+    BACKGROUND = "background"
+    WEBHOOK = "webhook"
+    SCHEDULE = "schedule"
+    WATCH = "watch"
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """Who acts in this thread instead of whom `MastraAdmin` was made for; ``None`` leaves it to that."""
+
+    actor: str | None = None
+    origin: str | None = None
+
+
+_current: ContextVar[Acting] = ContextVar("mastra_admin_acting", default=Acting())
+
+
+def who_acts() -> Acting:
+    """Return who acts in this thread."""
+    return _current.get()
+
+
+@contextmanager
+def acting(*, actor: str | None = None, origin: Origin | str | None = None) -> Iterator[None]:
+    """Let what is done in the ``with`` block, in this thread, be recorded under another name or origin."""
+    outer = _current.get()
+    token = _current.set(Acting(actor or outer.actor, origin or outer.origin))
+    try:
+        yield
+    finally:
+        _current.reset(token)
