@@ -86,7 +86,8 @@ class Deployment:
     ``branch`` is a label for a local source, and the branch, tag or commit that is deployed of a git source.
     ``replicas`` servers share its route; ``memory_mb`` and ``nice`` (0 to 19, higher yields more) bind each of them,
     ``None`` leaves it to the settings. ``domains`` are hosts of its own beside those that are made from its name, with
-    ``tls`` for them. ``watch`` deploys it whenever its source changes. ``expires_at`` is when a preview is removed.
+    ``tls`` for them. ``watch`` deploys it whenever its source changes. ``expires_at`` is when a preview is removed:
+    each deploy moves it by ``ttl_seconds``, where ``None`` leaves that to the setting and 0 means never.
     ``keep_builds`` is how many artifacts are kept; ``None`` leaves it to the setting.
     """
 
@@ -110,6 +111,7 @@ class Deployment:
     tls: Tls = Tls.OFF
     watch: bool = False
     keep_builds: int | None = None
+    ttl_seconds: int | None = None
     expires_at: datetime | None = None
     id: str = field(default_factory=new_id)
     created_at: datetime = field(default_factory=utc_now)

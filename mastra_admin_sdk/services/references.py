@@ -11,6 +11,7 @@ from mastra_admin_sdk.models import Build, Deployment, Project, Team
 from mastra_admin_sdk.ports.storage import AdminStorage
 
 _T = TypeVar("_T")
+_MOST_DIGITS = 100
 
 TeamRef = Team | str
 ProjectRef = Project | str
@@ -65,9 +66,10 @@ class Resolver:
         wanted = _key(reference)
         if "#" in wanted:
             deployment, _, number = wanted.rpartition("#")
-            if not number.isdigit():
+            # Longer ones are no number that a build ever gets, nor one that Python reads at once.
+            if not number.isdecimal() or len(number) > _MOST_DIGITS:
                 raise InvalidInput(
-                    f"{wanted!r} names no build.", hint="Write <deployment>#<number>, or the build's id."
+                    f"{wanted[:100]!r} names no build.", hint="Write <deployment>#<number>, or the build's id."
                 )
             return self._storage.builds.get_by_number(self.deployment(deployment).id, int(number))
         return self._storage.builds.get(wanted)

@@ -12,6 +12,7 @@ from mastra_admin_sdk.errors import (
     Conflict,
     InvalidInput,
     LeaseLost,
+    NotFound,
     StaleState,
 )
 from mastra_admin_sdk.models import (
@@ -32,6 +33,14 @@ def test_builds_are_numbered_in_their_deployment(storage: AdminStorage) -> None:
     assert numbers == [1, 2, 1, 3]
     assert [build.number for build in storage.builds.list(one.id)] == [3, 2, 1]
     assert storage.builds.get_by_number(one.id, 2).deployment_id == one.id
+
+
+@pytest.mark.parametrize("number", [0, -1, 2**63, 10**30], ids=["zero", "negative", "too-large", "huge"])
+def test_a_number_that_no_build_can_have_is_not_found(storage: AdminStorage, number: int) -> None:
+    deployment = make_deployment(storage)
+    make_build(storage, deployment)
+    with pytest.raises(NotFound):
+        storage.builds.get_by_number(deployment.id, number)
 
 
 def test_the_number_of_a_deleted_build_is_not_given_again(storage: AdminStorage) -> None:

@@ -121,6 +121,7 @@ deployments = Table(
     _later_text("tls", "off"),
     _later_flag("watch"),
     _number("keep_builds", nullable=True),
+    _number("ttl_seconds", nullable=True),
     _time("expires_at", nullable=True),
     # Numbers of builds are given out once: a deleted build's number doesn't come back.
     Column("last_build_number", BigInteger(), nullable=False, server_default=text("0")),

@@ -72,6 +72,7 @@ def _list_columns() -> dict[str, list[sa.Column[Any]]]:
             _text("tls", nullable=False, server_default=sa.text("'off'")),
             _flag("watch"),
             _number("keep_builds"),
+            _number("ttl_seconds"),
             sa.Column("expires_at", TIME, nullable=True),
         ],
         "builds": [
