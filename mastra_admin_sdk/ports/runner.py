@@ -93,6 +93,9 @@ class Runner(ABC):
     def start(self, spec: ServerSpec) -> ServerIdentity:
         """Start a server and return as soon as its process exists.
 
+        From then on it is held to ``spec.memory_mb``: holding more ends it, which `read_exit` then tells. It yields
+        the CPU as ``spec.nice`` says, and writes no core files.
+
         Raises:
             ServerError: the process could not be started.
         """
@@ -142,8 +145,11 @@ class Runner(ABC):
         """Return notes on how a project would be built, such as which Node; `ToolMissing` when it can't be."""
 
     @abstractmethod
-    def find_strays(self) -> list[int]:
-        """Return pids of processes that belong to a server of this home but to no running small process above it."""
+    def find_servers(self) -> Mapping[str, Sequence[int]]:
+        """Return whatever runs of servers of this home, on this host, whether or not anybody has a record of it.
+
+        By process id: the pids of the server, of what it started, and of the small process above it.
+        """
 
     @abstractmethod
     def describe(self) -> str:

@@ -239,10 +239,14 @@ def test_two_servers_of_one_artifact_run_side_by_side(world: World) -> None:
     assert world.runner.is_healthy(servers[1][1])
 
 
-def test_running_servers_are_no_strays(world: World) -> None:
+def test_what_runs_is_found_without_any_record_until_it_is_stopped(world: World) -> None:
     _, server = world.start("hello")
-    wait_until(lambda: world.runner.is_running(server))
-    assert world.runner.find_strays() == []
+    world.runner.wait_healthy(server, 30, never)
+    found = world.restart().find_servers()
+    assert list(found) == [server.process_id]
+    assert server.pid in found[server.process_id]
+    world.runner.stop(server, 10)
+    assert world.runner.find_servers() == {}
 
 
 def test_a_runner_says_what_it_is(world: World) -> None:

@@ -202,8 +202,9 @@ class FakeRunner(Runner):
     def read_trace_status(self, server: ServerIdentity) -> Mapping[str, Any]:
         return dict(self.trace_status) if self.is_running(server) else {}
 
-    def find_strays(self) -> list[int]:
-        return []
+    def find_servers(self) -> Mapping[str, Sequence[int]]:
+        found = {process_id: server for process_id, server in self.world.servers.items() if server.http}
+        return {process_id: (server.identity.pid,) for process_id, server in found.items()}
 
     def describe(self) -> str:
         return "servers that are threads of this process"

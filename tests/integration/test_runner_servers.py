@@ -144,16 +144,16 @@ def test_a_killed_shim_takes_its_server_along_and_counts_as_a_crash(
     assert is_refused(spec.port)
 
 
-def test_what_a_killed_shim_left_is_found_as_stray_and_ended_by_stop(
+def test_what_a_killed_shim_left_is_found_and_ended_by_stop(
     home: Home, runner: LocalRunner, start: Start
 ) -> None:
     spec, server = start("forks_and_exits")
     marked, unmarked = get(spec.port)
     os.kill(server.shim_pid, signal.SIGKILL)
     wait_until(lambda: not is_living(server.pid))
-    assert runner.find_strays() == [marked]
+    wait_until(lambda: runner.find_servers() == {server.process_id: (marked,)})
     runner.stop(server, 1)
-    assert runner.find_strays() == []
+    assert runner.find_servers() == {}
     assert not is_living(marked)
     # The one that threw its environment away and lost its subreaper can't be told from a stranger's.
     os.kill(unmarked, signal.SIGKILL)

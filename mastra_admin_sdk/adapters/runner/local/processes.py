@@ -11,7 +11,7 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from mastra_admin_sdk.host import start_ticks
@@ -59,6 +59,21 @@ def find_descendants(pid: int) -> set[int]:
         found.update(fresh)
         waiting += fresh
     return {child for child in found if is_living(child)}
+
+
+def list_children(pid: int) -> set[int]:
+    """Return pids of a process's own children, as the kernel lists them for each of its threads."""
+    found: set[int] = set()
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return found
+    for thread in threads:
+        try:
+            found.update(map(int, Path(f"/proc/{pid}/task/{thread}/children").read_text(encoding="ascii").split()))
+        except OSError:  # the thread has just ended
+            continue
+    return found
 
 
 def kill_until_gone(
@@ -117,13 +132,17 @@ def read_environment(pid: int) -> frozenset[bytes]:
         return frozenset()
 
 
-def find_strays(home: Path) -> list[int]:
-    """Return pids of processes of servers of a home whose shim is gone."""
+def find_servers(home: Path) -> dict[str, tuple[int, ...]]:
+    """Return the pids of every server of a home, and of the small process above it, by the server's process id."""
     mark = f"{HOME_MARKER}={home}".encode()
-    environments = {pid: found for pid in list_pids() if mark in (found := read_environment(pid))}
-    shims = {_value_of(found, SHIM_MARKER) for pid, found in environments.items() if is_living(pid)}
-    owners: Mapping[int, bytes | None] = {pid: _value_of(found, SERVER_MARKER) for pid, found in environments.items()}
-    return sorted(pid for pid, owner in owners.items() if owner and owner not in shims and is_living(pid))
+    found: dict[str, list[int]] = {}
+    for pid in list_pids():
+        environment = read_environment(pid)
+        if mark in environment and is_living(pid):
+            owner = _value_of(environment, SERVER_MARKER) or _value_of(environment, SHIM_MARKER)
+            if owner:
+                found.setdefault(owner.decode(errors="replace"), []).append(pid)
+    return {owner: tuple(sorted(pids)) for owner, pids in found.items()}
 
 
 def _value_of(environment: frozenset[bytes], name: str) -> bytes | None:

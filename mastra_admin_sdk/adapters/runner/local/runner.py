@@ -28,7 +28,7 @@ from .builder import Builder, BuildLimits
 from .commands import make_server_environment, pick_base
 from .packages import find_manager_program
 from .ports import find_free_port
-from .processes import BUILD_MARKER, find_marked, find_strays, kill_until_gone
+from .processes import BUILD_MARKER, find_marked, find_servers, kill_until_gone
 from .server import Servers
 from .toolchain import Toolchain, choose_toolchain
 
@@ -138,8 +138,8 @@ class LocalRunner(Runner):
     def read_trace_status(self, server: ServerIdentity) -> Mapping[str, Any]:
         return self._servers.read_trace_status(server)
 
-    def find_strays(self) -> list[int]:
-        return find_strays(self._home.path)
+    def find_servers(self) -> Mapping[str, Sequence[int]]:
+        return find_servers(self._home.path)
 
     # --- description --------------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from mastra_admin_sdk.models import ServerExit, ServerIdentity, ServerSpec, Serv
 from mastra_admin_sdk.ports.checks import CancelCheck
 
 from .commands import find_entry, make_python_command
-from .health import Listening, find_listening, is_answering, list_own_ports
+from .health import Listening, find_listening, is_answering
 from .processes import (
     HOME_MARKER,
     SERVER_MARKER,
@@ -30,6 +30,7 @@ from .processes import (
     send_signal,
 )
 from .records import find_record, find_stop_request, read_record, remove_old_records, write_record
+from .unhealthy import explain_exposure, explain_silence
 from .usage import measure_processes
 from .workdir import prepare_workdir
 
@@ -40,9 +41,6 @@ _LONGEST_PROBE_SECONDS = 2.0
 _STRANGER_LOOKS = 5
 _CLEAN_UP_SECONDS = 15.0
 _TAIL = 100
-_NOT_WHERE_WE_SAID = (
-    "Remove `server.port` from the app's configuration, so that PORT counts, or upgrade Mastra: from 1.0 on it is told."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +86,8 @@ class Servers:
             "log_max_bytes": self.log_max_bytes,
             "log_keep": self.log_keep,
             "grace": self.drain_timeout,
+            "memory_mb": spec.memory_mb,
+            "nice": spec.nice,
             "record_path": str(find_record(self.run_folder, spec.process_id)),
             "stop_path": str(find_stop_request(self.run_folder, spec.process_id)),
         }
@@ -134,9 +134,9 @@ class Servers:
             strangers = strangers + 1 if listening is Listening.STRANGER else 0
             left = deadline - time.monotonic()
             if left <= 0 or strangers > _STRANGER_LOOKS:
-                raise self._explain_silence(server, listening, timeout)
+                raise explain_silence(server, listening, timeout, self._read_running_tail(server))
             if listening is Listening.OURS_EVERYWHERE:
-                raise self._explain_exposure(server)
+                raise explain_exposure(server, self._read_running_tail(server))
             if listening is Listening.OURS:
                 if is_answering(server.host, server.port, min(patience, left)):
                     return
@@ -255,33 +255,6 @@ class Servers:
             },
         )
 
-    def _explain_silence(self, server: ServerIdentity, listening: Listening, timeout: float) -> ServerUnhealthy:
-        others = list_own_ports(server.process_id, server.pid)
-        return ServerUnhealthy(
-            f"The server did not become healthy within {timeout:g} s: {_describe_silence(server, listening, others)}",
-            hint=_NOT_WHERE_WE_SAID
-            if others and listening is Listening.NOBODY
-            else "Look at its last lines; raise MASTRA_ADMIN_HEALTH_TIMEOUT if it only needs longer.",
-            evidence={
-                "port": server.port,
-                "port_taken": listening is Listening.STRANGER,
-                "listens_on": others,
-                "log_tail": list(self._read_running_tail(server)),
-            },
-        )
-
-    def _explain_exposure(self, server: ServerIdentity) -> ServerUnhealthy:
-        return ServerUnhealthy(
-            f"The server listens on port {server.port} of every interface, where other machines can reach it.",
-            hint="Set `server.host` to 127.0.0.1 in the app's configuration, or upgrade Mastra: before 1.0 it listens "
-            "on every interface unless that says otherwise.",
-            evidence={
-                "port": server.port,
-                "port_taken": False,
-                "log_tail": list(self._read_running_tail(server)),
-            },
-        )
-
 
 def _ask_for_grace(request: Path, grace: float) -> bool:
     try:
@@ -292,18 +265,6 @@ def _ask_for_grace(request: Path, grace: float) -> bool:
         # and whoever stops it waits for this one.
         logger.warning("%s can't be written: %s", request, exc.strerror or exc)
         return False
-
-
-def _describe_silence(server: ServerIdentity, listening: Listening, others: list[int]) -> str:
-    match listening:
-        case Listening.STRANGER:
-            return f"another program listens on its port {server.port}."
-        case Listening.NOBODY if others:
-            return f"it listens on {', '.join(map(str, others))} instead of {server.port}."
-        case Listening.NOBODY:
-            return f"it never listened on port {server.port}."
-        case _:
-            return "it listens, and answered /health with an error or not at all."
 
 
 def _not_started(spec: ServerSpec, why: str) -> ServerError:

@@ -3,8 +3,8 @@
 It gets its configuration as JSON on standard input, starts the server, answers with one line of JSON on standard output
 and lets go of both. From then on it owns the server's output (numbered, redacted, rotated lines), collects every
 orphan among the server's descendants, and on the server's end records how it went. SIGTERM asks it to stop the
-server: one SIGTERM to the server's own process, SIGKILL to all that is left after the grace period. When it is itself
-killed, the kernel kills the server.
+server: one SIGTERM to the server's own process, SIGKILL to all that is left after the grace period. A server that holds
+more memory than it may is stopped in the same way. When it is itself killed, the kernel kills the server.
 
 Standard library and small modules only: one of these runs for each server.
 """
@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from mastra_admin_sdk.adapters.runner.local.limits import MemoryLimit, forbid_core_files, yield_cpu
 from mastra_admin_sdk.adapters.runner.local.lines import LineSplitter
 from mastra_admin_sdk.adapters.runner.local.processes import (
     SERVER_MARKER,
@@ -36,6 +37,7 @@ from mastra_admin_sdk.adapters.runner.local.shim_log import ShimLog
 from mastra_admin_sdk.host import boot_id, start_ticks
 
 _IDLE_SECONDS = 60.0
+_MEMORY_GRACE = 5.0
 _TAIL = 100
 
 
@@ -69,6 +71,8 @@ class Shim:
         self._deadline: float | None = None
         self._term_time: float | None = None
         self._was_killed = False
+        self._memory = MemoryLimit(config["memory_mb"])
+        self._held_too_much: str | None = None
         self._status: int | None = None
         self._log = ShimLog(config["log_path"], config["redact"], config["log_max_bytes"], config["log_keep"])
         self._selector = selectors.DefaultSelector()
@@ -82,6 +86,7 @@ class Shim:
         while self._status is None:
             self._move_output(self._timeout())
             self._reap()
+            self._check_memory()
             if self._deadline is not None and time.monotonic() >= self._deadline and self._status is None:
                 self._was_killed = True
                 kill_until_gone(self._find_all, 10, reap=self._reap)
@@ -102,7 +107,7 @@ class Shim:
             stderr=subprocess.PIPE,
             start_new_session=True,
             # This process has one thread, which is what preexec_fn needs to be safe.
-            preexec_fn=lambda: _prepare_server(parent),
+            preexec_fn=lambda: _prepare_server(parent, config["nice"]),
         )
         for pipe, stream in ((server.stdout, "out"), (server.stderr, "err")):
             if pipe:
@@ -135,7 +140,8 @@ class Shim:
     # --- while it runs ------------------------------------------------------------------------------------------------
 
     def _timeout(self) -> float:
-        return _IDLE_SECONDS if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+        wait = _IDLE_SECONDS if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+        return wait if self._memory.next_in is None else min(wait, self._memory.next_in)
 
     def _move_output(self, timeout: float) -> bool:
         """Handle what is ready; False when no output was."""
@@ -157,9 +163,21 @@ class Shim:
             self._selector.unregister(key.fileobj)
         return bool(chunk)
 
+    def _check_memory(self) -> None:
+        if self._status is not None or not self._memory.is_exceeded():
+            return
+        if self._term_time is None:
+            self._held_too_much = self._memory.explain()
+            self._log.write(f"{self._held_too_much}.", "info")
+            self._end_within(_MEMORY_GRACE)
+        if self._memory.is_far_exceeded():
+            self._deadline = time.monotonic()
+
     def _ask_to_stop(self) -> None:
+        self._end_within(float(read_record(self._stop_path).get("grace", self._grace)))
+
+    def _end_within(self, grace: float) -> None:
         now = time.monotonic()
-        grace = float(read_record(self._stop_path).get("grace", self._grace))
         # A second request can shorten the wait; a second SIGTERM would make Mastra exit at once.
         self._deadline = now + grace if self._deadline is None else min(self._deadline, now + grace)
         if self._term_time is None:
@@ -200,7 +218,6 @@ class Shim:
             "code": status if status >= 0 else None,
             "signal": -status if status < 0 else None,
             "reason": reason,
-            "was_stopped": self._term_time is not None,
             "ended_at": time.time(),
             "log_tail": self._log.tail(_TAIL),
         }
@@ -210,6 +227,8 @@ class Shim:
     def _explain(self, status: int) -> str:
         """Say how the server ended, in a sentence for people."""
         how = f"with exit code {status}" if status >= 0 else f"by {_name_signal(-status)}"
+        if self._held_too_much:
+            return f"{self._held_too_much}, and was ended {how}."
         if self._term_time is None:
             return f"The server ended by itself {how}." if status >= 0 else f"The server was ended {how}."
         seconds = time.monotonic() - self._term_time
@@ -218,8 +237,10 @@ class Shim:
         return f"The server stopped {how} after {seconds:.1f} s."
 
 
-def _prepare_server(parent: int) -> None:
+def _prepare_server(parent: int, nice: int) -> None:
     die_with_parent(parent)
+    forbid_core_files()
+    yield_cpu(nice)
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 

@@ -25,6 +25,15 @@ def measure_processes(pids: Iterable[int]) -> ServerUsage | None:
     )
 
 
+def read_memory(pid: int) -> int:
+    """Return the resident bytes of one process; 0 when it is gone."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            return int(file.read().split()[1]) * _PAGE
+    except (OSError, IndexError):
+        return 0
+
+
 def _measure(pid: int) -> tuple[int, int, int, float] | None:
     """Return resident bytes, open files, threads and CPU seconds of one process."""
     try:
