@@ -42,6 +42,7 @@ class Drill:
     served: dict[str, int] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     kills: Counter[str] = field(default_factory=Counter)
+    killed: set[int] = field(default_factory=set)
     recoveries: list[float] = field(default_factory=list)
     details: list[str] = field(default_factory=list)
 
@@ -78,7 +79,9 @@ class Drill:
         if not pids:
             self.kills[f"{name} (none there)"] += 1
             return
-        for pid in pids if name == "everything" else [self.dice.choice(pids)]:
+        chosen = pids if name == "everything" else [self.dice.choice(pids)]
+        self.killed.update(chosen)
+        for pid in chosen:
             kill(pid)
         self.kills[name] += 1
         self._reap()
@@ -139,8 +142,13 @@ class Drill:
         elif build.status is BuildStatus.SUCCEEDED:
             self.expected[app] = wanted
             self.served[build.id] = wanted or 0
-        elif not (may_fail and build.status is BuildStatus.FAILED):
+        elif build.status is not BuildStatus.FAILED or not (may_fail or self._lost_its_server(build_id)):
             self._note("lost_builds", f"round {number}: #{build.number} of {app} {build.status}: {build.error_message}")
+
+    def _lost_its_server(self, build_id: str) -> bool:
+        """True when the server that was to take over was killed: then a build fails, and what served goes on."""
+        own = self.stage.admin.storage.processes.list(build_id=build_id)
+        return any(pid in self.killed for item in own for pid in (item.pid, item.shim_pid))
 
     def _is_right(self) -> bool:
         return all(self._is_app_right(app) for app in self.stage.apps)
