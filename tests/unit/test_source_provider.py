@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from fixtures.projects import make_repository, write_files, write_project
 
-from mastra_admin_sdk.adapters.source.local import copier
-from mastra_admin_sdk.adapters.source.local.provider import LocalProjectSource, make_project_id
+from mastra_admin_sdk.adapters.source.local import LocalProjectSource, copier, make_project_id
 from mastra_admin_sdk.errors import InvalidInput, NotFound, SourceError
 from mastra_admin_sdk.models import PackageManager, SourceProject
 

@@ -7,14 +7,14 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mastra_admin_sdk.models import SkippedFolder
 from mastra_admin_sdk.ports.checks import CancelCheck, never_cancelled
 
+from .files import explain
 from .names import NamePatterns, show_path
-from .reader import explain
 from .scanner import is_inside
 
 _PIECE = 1024 * 1024
@@ -56,7 +56,19 @@ class CopyFailed(Exception):
         self.errno = error.errno
 
 
-def copy_tree(root: str, target: str, rules: CopyRules, cancel: CancelCheck = never_cancelled) -> CopyResult:
+def explain_failure(error: CopyFailed) -> str:
+    """Return what to do about a copy that failed."""
+    hints = {
+        errno.ENOSPC: "Free some disk space and try again.",
+        errno.EDQUOT: "Free some disk space and try again.",
+        errno.EACCES: "Make it readable, or exclude it (source_exclude).",
+    }
+    return hints.get(error.errno or 0, "Nothing was left behind; try again.")
+
+
+def copy_tree(
+    root: str, target: str, rules: CopyRules, cancel: CancelCheck = never_cancelled, *, move: bool = False
+) -> CopyResult:
     """Copy a folder into another one that doesn't exist or is empty; nothing stays behind when it fails.
 
     The copy is private to its owner at the top; files keep their modes (without set-user-id and its like), and
@@ -68,6 +80,7 @@ def copy_tree(root: str, target: str, rules: CopyRules, cancel: CancelCheck = ne
         target: where to; its parents are made.
         rules: what is left out.
         cancel: asked before each file; what it raises ends the copying.
+        move: take the files away from ``root`` instead, which is on the same file system and is removed afterwards.
 
     Raises:
         CopyFailed: something can't be read or written.
@@ -78,7 +91,7 @@ def copy_tree(root: str, target: str, rules: CopyRules, cancel: CancelCheck = ne
             os.makedirs(target, mode=0o700, exist_ok=True)
         except OSError as exc:
             raise CopyFailed("", exc) from exc
-        return _Copy(root, target, rules, cancel).run()
+        return _Copy(root, target, rules, cancel, move).run()
     except BaseException:
         _remove(target, keep=existed)
         raise
@@ -101,6 +114,7 @@ class _Copy:
     target: str
     rules: CopyRules
     cancel: CancelCheck
+    move: bool = False
     files: int = 0
     size: int = 0
     skipped: list[SkippedFolder] = field(default_factory=list)
@@ -140,10 +154,10 @@ class _Copy:
                 raise CopyFailed(relative, exc) from exc
         return below
 
-    def _list(self, folder: str) -> Iterator[os.DirEntry[str]]:
+    def _list(self, folder: str) -> list[os.DirEntry[str]]:
         try:
             with os.scandir(os.path.join(self.root, folder) if folder else self.root) as entries:
-                yield from entries
+                return list(entries)
         except OSError as exc:
             raise CopyFailed(folder, exc) from exc
 
@@ -190,22 +204,22 @@ class _Copy:
         try:
             info = os.fstat(source)
             if stat.S_ISREG(info.st_mode):
-                self._fill(source, info, relative)
+                self._take(source, info, path, relative)
             else:
                 self._skip(relative, _SPECIAL.get(stat.S_IFMT(info.st_mode), "not a regular file"))
         finally:
             os.close(source)
 
-    def _fill(self, source: int, info: os.stat_result, relative: str) -> None:
+    def _take(self, source: int, info: os.stat_result, path: str, relative: str) -> None:
         mode = info.st_mode & 0o777
-        destination = os.open(
-            os.path.join(self.target, relative), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
-        )
-        try:
-            size, digest = _pour(source, destination, min(info.st_size + 1, _PIECE))
-            os.fchmod(destination, mode)
-        finally:
-            os.close(destination)
+        destination = os.path.join(self.target, relative)
+        piece = min(info.st_size + 1, _PIECE)
+        if self.move:
+            size, digest = _read(source, piece)
+            os.fchmod(source, mode)
+            os.rename(path, destination)
+        else:
+            size, digest = _pour(source, destination, mode, piece)
         self.files += 1
         self.size += size
         self._record(b"f", relative, b"%o %s" % (mode, digest))
@@ -224,21 +238,24 @@ def read_stamp(root: str, rules: CopyRules) -> str:
         folder = folders.pop()
         try:
             with os.scandir(os.path.join(root, folder) if folder else root) as entries:
-                listed = sorted(entries, key=lambda entry: os.fsencode(entry.name))
+                listed = sorted(entries, key=lambda entry: entry.name)
         except OSError as exc:
             raise CopyFailed(folder, exc) from exc
+        lines = []
         for entry in listed:
             relative = f"{folder}/{entry.name}" if folder else entry.name
             if is_env_file(entry.name) or rules.exclude.match(entry.name, relative) or entry.path in rules.avoid:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 folders.append(relative)
+                lines.append(f"{relative}\0")
                 continue
             try:
                 info = entry.stat(follow_symlinks=False)
             except FileNotFoundError:  # gone since the folder was listed
                 continue
-            total.update(b"%s\0%d %d %o\0" % (os.fsencode(relative), info.st_size, info.st_mtime_ns, info.st_mode))
+            lines.append(f"{relative}\0{info.st_size} {info.st_mtime_ns} {info.st_mode:o}\0")
+        total.update(os.fsencode("".join(lines)))
     return total.hexdigest()
 
 
@@ -264,12 +281,22 @@ def explain_link(path: str, root: str, rules: CopyRules) -> str:
     return "a symbolic link to what a copy leaves out" if left_out else ""
 
 
-def _pour(source: int, destination: int, piece: int) -> tuple[int, bytes]:
+def _pour(source: int, destination: str, mode: int, piece: int) -> tuple[int, bytes]:
+    descriptor = os.open(destination, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        read = _read(source, piece, descriptor)
+        os.fchmod(descriptor, mode)
+    finally:
+        os.close(descriptor)
+    return read
+
+
+def _read(source: int, piece: int, into: int | None = None) -> tuple[int, bytes]:
     digest, size = hashlib.sha256(), 0
     while data := os.read(source, piece):
         digest.update(data)
         size += len(data)
         view = memoryview(data)
-        while view:
-            view = view[os.write(destination, view) :]
+        while into is not None and view:
+            view = view[os.write(into, view) :]
     return size, digest.digest()

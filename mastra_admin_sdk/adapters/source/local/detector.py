@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mastra_admin_sdk.models import PackageManager
 
 from .names import clean_text
+from .workspaces import PNPM_WORKSPACE, Workspace
 
 CORE = "@mastra/core"
 CLI = "mastra"
@@ -63,6 +64,16 @@ def detect_project(manifest: Mapping[str, Any], names: Collection[str]) -> Detec
         has_observability=OBSERVABILITY in dependencies,
         node_range=clean_text(engines.get("node")) if isinstance(engines, Mapping) else None,
     )
+
+
+def join_workspace(detection: Detection, manifest: Mapping[str, Any], workspace: Workspace) -> Detection:
+    """Return what a package of a monorepo is: its root's package manager and lock file count."""
+    names = workspace.names
+    manager = _choose_manager(workspace.manifest.get("packageManager") or manifest.get("packageManager"), names)
+    if PNPM_WORKSPACE in names and not any(name in names for names_of in LOCKFILES.values() for name in names_of):
+        manager = PackageManager.PNPM
+    lockfile = next((name for name in LOCKFILES[manager] if name in names), None)
+    return replace(detection, package_manager=manager, lockfile=lockfile)
 
 
 def find_locked_version(lockfile: str, text: str) -> str | None:

@@ -16,10 +16,15 @@ class NamePatterns:
 
     def __init__(self, patterns: Iterable[str]) -> None:
         self._patterns = tuple(patterns)
-        self._regex = re.compile("|".join(map(translate, self._patterns))) if self._patterns else None
+        # Most are plain names, which need no regular expression.
+        globs = [pattern for pattern in self._patterns if "/" in pattern or any(char in pattern for char in "*?[")]
+        self._plain = frozenset(self._patterns) - frozenset(globs)
+        self._regex = re.compile("|".join(map(translate, globs))) if globs else None
 
     def match(self, name: str, relative: str) -> bool:
         """Return whether a name, or its path below the base, meets one of the patterns."""
+        if name in self._plain:
+            return True
         return self._regex is not None and bool(self._regex.match(name) or self._regex.match(relative))
 
     def __repr__(self) -> str:

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from mastra_admin_sdk.errors import InvalidInput, SourceError
+from mastra_admin_sdk.errors import InvalidInput, NotFound, SourceError
 from mastra_admin_sdk.models import SourceProject
 from mastra_admin_sdk.ports.checks import CancelCheck, never_cancelled
 from mastra_admin_sdk.ports.source import ProjectSource, SourceCopy, SourceListing
 
-from .copier import CopyFailed, CopyRules, copy_tree, is_env_file, read_stamp
+from .copier import CopyFailed, CopyRules, copy_tree, explain_failure, read_stamp
+from .files import Unusable
 from .git import read_git_state
 from .lookup import ambiguous, match_projects, not_found
-from .names import NamePatterns, choose_name, is_portable, show_path, show_reference
-from .reader import Candidate, Unusable, read_mastra_version
+from .names import NamePatterns, is_portable, show_path, show_reference
+from .reader import Candidate
+from .records import make_source_project
 from .scanner import SearchRules, is_inside, read_folder, search
+from .targets import check_target
 
 DEFAULT_EXCLUDE = ("node_modules", ".git", "dist", ".next", ".mastra")
 CACHE_SECONDS = 30.0
@@ -31,6 +32,8 @@ _GIT_CALLS_AT_ONCE = 4
 
 class LocalProjectSource(ProjectSource):
     """Finds Mastra projects in folders of this machine and copies them.
+
+    A package of a monorepo is copied with the whole of it, and built with its root's package manager and lock file.
 
     Parameters:
         paths: folders to search, ``~`` is the user's own; none: the folder that is current now.
@@ -87,12 +90,7 @@ class LocalProjectSource(ProjectSource):
         return found or self._read_path(reference)
 
     def validate_access(self, project: SourceProject) -> None:
-        try:
-            candidate = read_folder(project.path)
-        except Unusable as exc:
-            raise _no_access(project, str(exc)) from exc
-        if candidate is None:
-            raise _no_access(project, "it holds no package.json that names @mastra/core any more")
+        self._read_candidate(project.name, project.path)
 
     def get_project_path(self, project: SourceProject, target_dir: Path | None = None) -> Path:
         if target_dir is not None:
@@ -113,24 +111,33 @@ class LocalProjectSource(ProjectSource):
         return {"project_id": project.id, "path": project.path}
 
     def read_revision(self, config: Mapping[str, Any], ref: str | None) -> str:  # noqa: ARG002
-        project = self._find(config)
-        rules = CopyRules(self._rules.exclude, self._rules.avoid)
+        # The folder alone: asking git about 100,000 files would take longer than all the rest.
+        path = str(config.get("path") or "") or self._find(config).path
+        root = self._read_candidate(os.path.basename(path), path).root
         try:
-            return read_stamp(os.path.realpath(project.path), rules)
+            return read_stamp(root, self._copy_rules)
         except CopyFailed as exc:
-            raise _no_access(project, f"{exc.path or 'the folder itself'}: {exc}") from exc
+            raise _no_access(os.path.basename(path), path, f"{exc.path or 'the folder itself'}: {exc}") from exc
 
     def copy(self, project: SourceProject, target_dir: Path, cancel: CancelCheck = never_cancelled) -> SourceCopy:
         """Copy a project that was read before."""
-        self.validate_access(project)
-        root, target = os.path.realpath(project.path), os.path.abspath(target_dir)
-        self._check_target(root, target)
+        candidate = self._read_candidate(project.name, project.path)
+        target = os.path.abspath(target_dir)
+        check_target(target)
+        self._check_outside(candidate.root, target)
         try:
-            result = copy_tree(root, target, CopyRules(self._rules.exclude, self._rules.avoid), cancel)
+            result = copy_tree(candidate.root, target, self._copy_rules, cancel)
         except CopyFailed as exc:
             raise _copy_error(project, target, exc) from exc
         return SourceCopy(
-            project, Path(target), result.hash, result.files, result.bytes, result.skipped, entries=result.entries
+            project,
+            Path(target),
+            result.hash,
+            result.files,
+            result.bytes,
+            result.skipped,
+            candidate.subdir,
+            result.entries,
         )
 
     def describe(self) -> str:
@@ -139,8 +146,26 @@ class LocalProjectSource(ProjectSource):
     def __repr__(self) -> str:
         return f"LocalProjectSource({[show_path(path) for path in self._paths]})"
 
+    @property
+    def _copy_rules(self) -> CopyRules:
+        return CopyRules(self._rules.exclude, self._rules.avoid)
+
     def _find(self, config: Mapping[str, Any]) -> SourceProject:
-        return self.get_project(str(config.get("path") or config.get("project_id") or ""))
+        try:
+            return self.get_project(str(config.get("path") or config.get("project_id") or ""))
+        except NotFound as exc:
+            raise SourceError(
+                exc.message, hint="Link the project to the folder where it lies now.", evidence=exc.evidence
+            ) from exc
+
+    def _read_candidate(self, name: str, path: str) -> Candidate:
+        try:
+            candidate = read_folder(path)
+        except Unusable as exc:
+            raise _no_access(name, path, str(exc)) from exc
+        if candidate is None:
+            raise _no_access(name, path, "it holds no package.json that names @mastra/core any more")
+        return candidate
 
     def _search(self) -> SourceListing:
         findings = search(self._paths, self._rules)
@@ -151,24 +176,7 @@ class LocalProjectSource(ProjectSource):
         return SourceListing(tuple(projects), tuple(skipped), self._paths)
 
     def _build_project(self, candidate: Candidate) -> SourceProject:
-        git = read_git_state(candidate.path, self._git_environment)
-        detection = candidate.detection
-        return SourceProject(
-            id=make_project_id(candidate.path),
-            name=choose_name(candidate.manifest.get("name"), candidate.path),
-            path=candidate.path,
-            version=detection.version,
-            package_manager=detection.package_manager,
-            has_lockfile=detection.lockfile is not None,
-            mastra_version=read_mastra_version(candidate),
-            has_mastra_cli=detection.has_mastra_cli,
-            has_observability=detection.has_observability,
-            node_range=detection.node_range,
-            env_files=tuple(sorted(show_path(name) for name in candidate.names if is_env_file(name))),
-            git_branch=git.branch,
-            git_commit=git.commit,
-            git_dirty=git.dirty,
-        )
+        return make_source_project(candidate, read_git_state(candidate.path, self._git_environment))
 
     def _look_up(self, reference: str, listing: SourceListing) -> SourceProject | None:
         matches = match_projects(reference, listing.projects)
@@ -200,22 +208,13 @@ class LocalProjectSource(ProjectSource):
                 reason = reason or "that folder has no package.json that names @mastra/core"
         raise not_found(reference, self.scan(), reason)
 
-    def _check_target(self, root: str, target: str) -> None:
-        shown = show_path(target)
-        if os.path.islink(target) or (os.path.lexists(target) and not os.path.isdir(target)):
-            raise InvalidInput(f"A project can't be copied to {shown}: that isn't a folder.", hint="Name another one.")
-        if os.path.isdir(target) and os.listdir(target):
-            raise InvalidInput(f"A project can't be copied to {shown}: it isn't empty.", hint="Name a new folder.")
+    def _check_outside(self, root: str, target: str) -> None:
         real = os.path.realpath(target)
         if is_inside(real, root) and not any(is_inside(real, own) for own in self._rules.avoid):
             raise InvalidInput(
-                f"The project in {show_path(root)} can't be copied into itself ({shown}).", hint="Copy it elsewhere."
+                f"The project in {show_path(root)} can't be copied into itself ({show_path(target)}).",
+                hint="Copy it elsewhere.",
             )
-
-
-def make_project_id(path: str) -> str:
-    """Return the id of a project: a short hash of its real path, the same as long as it lies there."""
-    return sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:12]
 
 
 def _resolve(path: str) -> str:
@@ -224,23 +223,18 @@ def _resolve(path: str) -> str:
     return os.path.realpath(os.path.expanduser(path))
 
 
-def _no_access(project: SourceProject, reason: str) -> SourceError:
+def _no_access(name: str, path: str, reason: str) -> SourceError:
     return SourceError(
-        f"The project {show_reference(project.name)} in {show_path(project.path)} can't be used: {reason}.",
+        f"The project {show_reference(name)} in {show_path(path)} can't be used: {reason}.",
         hint="Mend that, or link the project to the folder where it lies now.",
-        evidence={"path": show_path(project.path)},
+        evidence={"path": show_path(path)},
     )
 
 
 def _copy_error(project: SourceProject, target: str, error: CopyFailed) -> SourceError:
-    hints = {
-        errno.ENOSPC: "Free some disk space and try again.",
-        errno.EDQUOT: "Free some disk space and try again.",
-        errno.EACCES: "Make it readable, or exclude it (source_exclude).",
-    }
     return SourceError(
         f"Copying the project {show_reference(project.name)} from {show_path(project.path)} to {show_path(target)} "
         f"failed at {error.path or 'the folder itself'}: {error}.",
-        hint=hints.get(error.errno or 0, "Nothing was left behind; try again."),
+        hint=explain_failure(error),
         evidence={"path": error.path},
     )

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 from mastra_admin_sdk.models import SkippedFolder
 
+from .files import Unusable, explain
 from .names import NamePatterns, show_path
-from .reader import Candidate, Unusable, explain, read_candidate
+from .reader import Candidate, read_candidate
 
 LOOP = "a symbolic link that leads back to itself or to a folder above it"
 
@@ -57,8 +58,12 @@ def search(bases: Sequence[str], rules: SearchRules) -> Findings:
     return _Search(rules).run(bases)
 
 
-def read_folder(path: str) -> Candidate | None:
+def read_folder(path: str, top: str | None = None) -> Candidate | None:
     """Return the project in one folder, whatever the rules; ``None`` when there is none.
+
+    Parameters:
+        path: the folder.
+        top: a folder above which no monorepo is looked for.
 
     Raises:
         Unusable: the folder or its package.json can't be read.
@@ -67,7 +72,7 @@ def read_folder(path: str) -> Candidate | None:
         names = frozenset(os.listdir(path))
     except OSError as exc:
         raise Unusable(explain(exc)) from exc
-    return read_candidate(os.path.realpath(path), names)
+    return read_candidate(os.path.realpath(path), names, top)
 
 
 class _Search:
