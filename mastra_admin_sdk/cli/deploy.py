@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mastra_admin_sdk.services.env_files import read_env_file
+
 from .following import BACKGROUND, follow_build
 from .group import AdminCommand
 from .progress import tell_live
 from .records import find_running
 from .session import Session
 from .targets import ensure_project, name_deployment
-from .variables import ask_secrets, parse_assignments, read_env_file
+from .variables import ask_secrets, parse_assignments
 from .views import describe_build, describe_deployment
 
 if TYPE_CHECKING:

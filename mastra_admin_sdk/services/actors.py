@@ -29,18 +29,18 @@ class Acting:
     origin: str | None = None
 
 
-_current: ContextVar[Acting] = ContextVar("mastra_admin_acting", default=Acting())
+_current: ContextVar[Acting | None] = ContextVar("mastra_admin_acting", default=None)
 
 
 def who_acts() -> Acting:
     """Return who acts in this thread."""
-    return _current.get()
+    return _current.get() or Acting()
 
 
 @contextmanager
 def acting(*, actor: str | None = None, origin: Origin | str | None = None) -> Iterator[None]:
     """Let what is done in the ``with`` block, in this thread, be recorded under another name or origin."""
-    outer = _current.get()
+    outer = who_acts()
     token = _current.set(Acting(actor or outer.actor, origin or outer.origin))
     try:
         yield

@@ -24,13 +24,14 @@ from mastra_admin_sdk.models import (
 )
 
 from .addresses import make_deployment_slug
+from .environment import Environment
 from .leases import HeldLease
 from .live import PathToLive, lock_name
+from .manifests import remove_manifest
 from .names import check_text
-from .parts import Parts, hold_env
+from .parts import Parts
 from .queue import BuildQueue
 from .references import Resolver
-from .secrets import change_env
 
 _CANCEL_TIMEOUT = 60.0
 _LOCK_TIMEOUT = 60.0
@@ -77,12 +78,7 @@ class DeploymentService:
         self, deployment: Deployment, variables: Mapping[str, str | None], *, secret: bool = True
     ) -> Deployment:
         """Override variables of the project for one deployment; ``None`` removes an override."""
-        with hold_env(self._parts, deployment.id, deployment.slug):
-            current = self._parts.storage.deployments.get(deployment.id).env_overrides
-            changed = change_env(self._parts.secrets, current, variables, secret=secret)
-            updated = self._parts.storage.deployments.set_env(deployment.id, changed)
-        self._parts.record("set_env", "deployment", deployment.id, keys=sorted(variables))
-        return updated
+        return Environment(self._parts).change(deployment, variables, secret=secret)
 
     # --- ending -------------------------------------------------------------------------------------------------------
 
@@ -122,6 +118,7 @@ class DeploymentService:
             for folder in [home.workspaces / build.id, *home.artifacts.glob(f"{build.id}*")]:
                 remove_tree(folder)
             (home.build_logs / f"{build.id}.log").unlink(missing_ok=True)
+            remove_manifest(home, build.id)
         for process in self._parts.storage.processes.list(deployment.id):
             for part in home.server_logs.glob(f"{process.id}.log*"):
                 part.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ exception, no secret.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,8 @@ from mastra_admin_sdk.models import Build, BuildStatus, Deployment, LogLine, Pro
 
 from .clients import Agent, Workflow
 from .deployments import DeploymentService
+from .environment import Environment, ImportedEnv, show_env
 from .parts import Parts
-from .projects import show_env
 from .queue import BuildQueue
 from .references import BuildRef, Resolver
 from .requests import Response, request
@@ -69,6 +69,11 @@ class LiveBuild:
     def phases(self) -> Mapping[str, float]:
         """Seconds per phase."""
         return self.record.phases
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        """The variables it ran with, by name; secret values read ``***``. Empty before it began."""
+        return show_env(self._services.parts, self.record.env_snapshot)
 
     @property
     def deployment(self) -> LiveDeployment:
@@ -252,7 +257,41 @@ class LiveDeployment:
 
     def list_env(self) -> Mapping[str, str]:
         """Return its overrides by name; secret values read ``***``."""
-        return show_env(self._services.parts, self.record.env_overrides)
+        return self._environment.show(self.record)
+
+    def import_env(
+        self, path: str | Path, *, secret: bool = True, only: Iterable[str] | None = None, prefix: str = ""
+    ) -> ImportedEnv:
+        """Override variables with those of a ``.env`` file; parameters as in ``admin.projects.import_env``."""
+        found = self._environment.import_file(self.refresh().record, path, secret=secret, only=only, prefix=prefix)
+        self.refresh()
+        return found
+
+    def env_versions(self) -> pd.DataFrame:
+        """Return what it could run with since it is there, newest first.
+
+        Returns:
+            Columns of `env_versions.VERSION_COLUMNS`: ``version`` such as ``3.1`` (version 3 of its project's
+            variables, version 1 of its overrides), ``changed_at`` (UTC), ``actor``, ``changed`` (``project`` or
+            ``deployment``), and ``keys``. No values. A build says in ``record.env_version`` which it ran with.
+        """
+        return self._environment.list_versions(self.record)
+
+    def diff_env(self, before: str | LiveBuild, after: str | LiveBuild) -> pd.DataFrame:
+        """Return which variables two versions, or two builds, differ in.
+
+        Parameters:
+            before, after: versions such as ``"3.1"``, or builds.
+
+        Returns:
+            Columns ``key``, ``change`` (``added``, ``removed``, ``changed``) and ``is_secret``. No values.
+        """
+        pair = [item.record if isinstance(item, LiveBuild) else item for item in (before, after)]
+        return self._environment.diff_versions(self.record, *pair)
+
+    @property
+    def _environment(self) -> Environment:
+        return Environment(self._services.parts)
 
     # --- talking to it ------------------------------------------------------------------------------------------------
 

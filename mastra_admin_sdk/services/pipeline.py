@@ -26,11 +26,12 @@ from mastra_admin_sdk.models import (
 from mastra_admin_sdk.ports.checks import CancelCheck
 from mastra_admin_sdk.redaction import Redactor
 
+from .environment import Environment
 from .failures import describe_error, explain
 from .live import PathToLive, lock_name
 from .parts import Parts
 from .phases import PhaseClock
-from .secrets import merge_env, open_env
+from .secrets import open_env
 from .servers import LaunchContext
 
 ACTIVE = (BuildStatus.BUILDING, BuildStatus.DEPLOYING)
@@ -285,8 +286,7 @@ class Pipeline:
         """Record the environment that this build runs with; a rollback brings that of the build it goes back to."""
         if build.kind is BuildKind.ROLLBACK or build.env_version is not None:
             return build
-        merged = merge_env(project.env_vars, deployment.env_overrides)
-        version = f"{project.env_version}.{deployment.env_version}"
+        merged, version = Environment(self._parts).freeze(project, deployment)
         self._parts.storage.builds.update(
             build.id, generation=build.generation, env_snapshot=merged, env_version=version
         )

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mastra_admin_sdk.errors import Conflict
-from mastra_admin_sdk.models import EnvVar, Project, SourceProject, SourceType, Team
+from mastra_admin_sdk.models import Project, SourceProject, SourceType, Team
 
 from .addresses import make_slug
 from .deployments import DeploymentService
+from .environment import Environment, ImportedEnv
 from .names import check_text
-from .parts import Parts, hold_env
+from .parts import Parts
 from .references import ProjectRef, Resolver, TeamRef
 from .secrets import change_env
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class TeamService:
@@ -53,7 +57,9 @@ class TeamService:
     def update(self, team: TeamRef, *, name: str) -> Team:
         """Rename a team; its slug, and with it every address, stays."""
         found = self._resolver.team(team)
-        return self._parts.storage.teams.update(found.id, name=check_name(name, "team"))
+        renamed = self._parts.storage.teams.update(found.id, name=check_name(name, "team"))
+        self._parts.record("rename", "team", found.id, slug=found.slug, name=renamed.name)
+        return renamed
 
     def delete(self, team: TeamRef) -> None:
         """Delete a team with its projects: builds are cancelled, servers stopped, routes, ports and artifacts freed.
@@ -72,6 +78,7 @@ class ProjectService:
 
     def __init__(self, parts: Parts, resolver: Resolver, deployments: DeploymentService) -> None:
         self._parts, self._resolver, self._deployments = parts, resolver, deployments
+        self._environment = Environment(parts)
 
     def create(
         self,
@@ -130,7 +137,9 @@ class ProjectService:
         """Tie a project to another source, such as a folder that was moved."""
         found = source if isinstance(source, SourceProject) else self._parts.source.get_project(str(source))
         config = self._parts.source.describe_project(found)
-        return self._parts.storage.projects.update(self._resolver.project(project).id, source_config=config)
+        linked = self._parts.storage.projects.update(self._resolver.project(project).id, source_config=config)
+        self._parts.record("relink", "project", linked.id, slug=linked.slug, path=config.get("path"))
+        return linked
 
     def set_env(
         self,
@@ -152,17 +161,65 @@ class ProjectService:
             >>> admin.projects.set_env("weather-agent", {"OPENAI_API_KEY": "…"})
         """
         wanted = {**(variables or {}), **more}
-        found = self._resolver.project(project)
-        with hold_env(self._parts, found.id, found.slug):
-            current = self._parts.storage.projects.get(found.id).env_vars
-            changed = change_env(self._parts.secrets, current, wanted, secret=secret)
-            updated = self._parts.storage.projects.set_env(found.id, changed)
-        self._parts.record("set_env", "project", found.id, keys=sorted(wanted))
-        return updated
+        return self._environment.change(self._resolver.project(project), wanted, secret=secret)
+
+    def import_env(
+        self,
+        project: ProjectRef,
+        path: str | Path,
+        *,
+        secret: bool = True,
+        only: Iterable[str] | None = None,
+        prefix: str = "",
+    ) -> ImportedEnv:
+        """Set the variables of a ``.env`` file; they apply from the next build on.
+
+        Parameters:
+            project: which one.
+            path: the file. A name alone, such as ``.env.production``, is looked for in the project's own folder, then
+                in the current one; `list_env_files` lists what the project has.
+            secret: whether they are secret.
+            only: names of those that are wanted; all unless given.
+            prefix: what the names have to begin with.
+
+        Returns:
+            The file and the names that were set, never a value.
+
+        Raises:
+            NotFound: there is no such file.
+            InvalidInput: it can't be read as a ``.env`` file, or has none of what is wanted.
+
+        Example:
+            >>> admin.projects.import_env("weather-agent", ".env", only=["OPENAI_API_KEY"])
+        """
+        return self._environment.import_file(
+            self._resolver.project(project), path, secret=secret, only=only, prefix=prefix
+        )
 
     def list_env(self, project: ProjectRef) -> Mapping[str, str]:
         """Return the variables by name; secret values read ``***``."""
-        return show_env(self._parts, self._resolver.project(project).env_vars)
+        return self._environment.show(self._resolver.project(project))
+
+    def list_env_files(self, project: ProjectRef) -> Sequence[str]:
+        """Return the names of the ``.env*`` files in the project's folder, which `import_env` takes."""
+        return self._environment.list_files(self._resolver.project(project))
+
+    def env_versions(self, project: ProjectRef) -> pd.DataFrame:
+        """Return the versions of a project's variables, newest first.
+
+        Returns:
+            Columns of `env_versions.VERSION_COLUMNS`: ``version``, ``changed_at`` (UTC), ``actor``, ``changed``, and
+            ``keys``, the names that it had. No values.
+        """
+        return self._environment.list_versions(self._resolver.project(project))
+
+    def diff_env(self, project: ProjectRef, before: int | str, after: int | str) -> pd.DataFrame:
+        """Return which variables two versions of a project differ in.
+
+        Returns:
+            Columns ``key``, ``change`` (``added``, ``removed``, ``changed``) and ``is_secret``. No values.
+        """
+        return self._environment.diff_versions(self._resolver.project(project), before, after)
 
     def delete(self, project: ProjectRef) -> None:
         """Delete a project: builds are cancelled, servers stopped, routes, ports and artifacts freed."""
@@ -171,11 +228,6 @@ class ProjectService:
             self._deployments.delete(deployment)
         self._parts.storage.projects.delete(found.id)
         self._parts.record("delete", "project", found.id, slug=found.slug)
-
-
-def show_env(parts: Parts, env_vars: Sequence[EnvVar]) -> dict[str, str]:
-    """Return variables for people: plain values as they are, secret ones as ``***``."""
-    return {var.key: "***" if var.is_secret else parts.secrets.decrypt(var.encrypted_value) for var in env_vars}
 
 
 def check_name(name: str, kind: str) -> str:

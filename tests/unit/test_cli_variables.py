@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from fixtures.cli import CommandLine
 
-from mastra_admin_sdk.cli.variables import parse_assignments, read_env_file
+from mastra_admin_sdk.cli.variables import parse_assignments
 from mastra_admin_sdk.errors import InvalidInput
+from mastra_admin_sdk.services.env_files import read_env_file
 
 
 @pytest.mark.parametrize(
@@ -24,11 +25,12 @@ from mastra_admin_sdk.errors import InvalidInput
         ('A="one\ntwo"\nB=2', {"A": "one\ntwo", "B": "2"}),
         ("A='$HOME \\n'", {"A": "$HOME \\n"}),
         ("A=b=c", {"A": "b=c"}),
+        ('A=`it\'s "x"`', {"A": 'it\'s "x"'}),
         ("\ufeffA=1\r\nB=2\r\n", {"A": "1", "B": "2"}),
     ],
     ids=[
         *("plain", "export", "comments", "hash inside", "empty", "single quotes", "escape", "several lines"),
-        *("nothing is expanded", "equals inside", "windows file"),
+        *("nothing is expanded", "equals inside", "backticks", "windows file"),
     ],
 )
 def test_env_files_are_read_as_people_write_them(tmp_path: Path, text: str, expected: dict[str, str]) -> None:
@@ -37,7 +39,11 @@ def test_env_files_are_read_as_people_write_them(tmp_path: Path, text: str, expe
     assert read_env_file(path) == expected
 
 
-@pytest.mark.parametrize("text", ["A=1\nnonsense here", 'A=1\nB="open'], ids=["no assignment", "open quote"])
+@pytest.mark.parametrize(
+    "text",
+    ["A=1\nnonsense here", 'A=1\nB="open', "A=1\nB=`open\nC=1"],
+    ids=["no assignment", "open quote", "open backtick"],
+)
 def test_a_wrong_line_of_an_env_file_is_named_without_its_value(tmp_path: Path, text: str) -> None:
     path = tmp_path / ".env"
     path.write_text(text)
