@@ -125,7 +125,7 @@ class MastraAdmin:
 
         self._resolver, self._path, self._queue, self._deployment_service = resolver, path, queue, deployments
         self._telemetry = TelemetryService(parts, resolver, ingester)
-        self._waiter = BuildWaiter(parts, make_worker)
+        self._waiter = BuildWaiter(parts, make_worker, queue.bell)
         self._background = Background(parts, make_worker, Supervisor(parts, path, queue, pipeline), ingester)
         self._services = Services(parts, resolver, deployments, queue, self._waiter, self._telemetry)
         self._ingester = ingester

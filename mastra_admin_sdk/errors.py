@@ -15,6 +15,7 @@
     ├── BuildError                 a build ended without an artifact
     │   ├── CommandFailed          a command of the build exited with an error
     │   ├── BuildCancelled         somebody cancelled it
+    │   ├── BuildSuperseded        a newer one took its place in the queue
     │   └── PhaseTimeout           a phase took longer than its limit
     ├── ServerError                a server could not be started, reached or stopped
     │   ├── NoFreePort             every port of the range is taken
@@ -139,6 +140,13 @@ class CommandFailed(BuildError):
 
 class BuildCancelled(BuildError):
     """Raised inside a build when somebody cancelled it."""
+
+
+class BuildSuperseded(BuildError):
+    """Raised when a newer build of the same deployment took the place of one that was queued.
+
+    ``evidence`` has ``superseded_by`` (the newer one's id) and ``number`` (its number).
+    """
 
 
 class PhaseTimeout(BuildError):

@@ -12,9 +12,11 @@ from datetime import datetime
 from mastra_admin_sdk.errors import (
     BuildCancelled,
     BuildError,
+    BuildSuperseded,
     Conflict,
     InvalidInput,
     MastraAdminError,
+    NotFound,
     StaleState,
 )
 from mastra_admin_sdk.folders import remove_tree
@@ -30,6 +32,8 @@ from mastra_admin_sdk.models import (
     Process,
 )
 
+from .bell import Bell
+from .failures import describe_error
 from .live import PathToLive, lock_name
 from .parts import Parts
 from .pipeline import ACTIVE, Pipeline
@@ -43,11 +47,15 @@ _SILENCE = 60.0
 
 
 class BuildQueue:
-    """Adds builds, cancels them, and brings back what a worker that died left behind."""
+    """Adds builds, cancels them, and brings back what a worker that died left behind.
+
+    ``bell`` rings whenever there may be something to do for the workers of this process.
+    """
 
     def __init__(self, parts: Parts, path: PathToLive, pipeline: Pipeline) -> None:
         self._parts, self._path, self._pipeline = parts, path, pipeline
         self._beats: dict[str, tuple[tuple[int, datetime | None], float]] = {}
+        self.bell = Bell()
 
     def enqueue(
         self,
@@ -57,33 +65,102 @@ class BuildQueue:
         trigger: BuildTrigger = BuildTrigger.MANUAL,
         of: Build | None = None,
         priority: int = 0,
+        fresh: bool = False,
+        revive: bool = True,
+        build_id: str | None = None,
     ) -> Build:
-        """Queue a build. ``of`` is the build whose artifact a restart or rollback starts."""
-        build = Build(deployment.id, kind=kind, trigger=trigger, priority=priority)
+        """Queue a build; older deploys of the deployment that still wait are superseded by a deploy.
+
+        Parameters:
+            deployment: what it is for.
+            kind, trigger: what it does and what started it.
+            of: the build whose artifact a restart or rollback starts.
+            priority: higher ones are begun first; a deployment's own builds keep their order.
+            fresh: take nothing from the build cache.
+            revive: whether a stopped deployment is meant to run again; what fires by itself leaves it stopped.
+            build_id: an id of the caller's, so that what is asked for twice is queued once.
+
+        Raises:
+            Conflict: there is a build of that id.
+        """
+        build = Build(deployment.id, kind=kind, trigger=trigger, priority=priority, fresh=fresh, ref=deployment.branch)
+        build = replace(build, id=build_id or build.id, actor=self._parts.acting.actor)
         build = replace(build, log_path=str(self._parts.home.build_logs / f"{build.id}.log"))
         if of is not None:
-            build = replace(build, artifact_build_id=of.artifact_build_id or of.id, commit=of.commit)
+            build = replace(build, artifact_build_id=of.artifact_build_id or of.id, commit=of.commit, ref=of.ref)
         if of is not None and kind is BuildKind.ROLLBACK:
             build = replace(build, env_snapshot=of.env_snapshot, env_version=of.env_version)
-        self._parts.storage.deployments.update(deployment.id, desired_state=DesiredState.RUNNING)
+        if kind is BuildKind.DEPLOY:
+            # What it is about to supersede was asked for: neither its turn nor its fresh start is lost.
+            for older in self._list_replaceable(deployment.id):
+                build = replace(build, priority=max(build.priority, older.priority), fresh=build.fresh or older.fresh)
+        if revive:
+            self._parts.storage.deployments.update(deployment.id, desired_state=DesiredState.RUNNING)
         build = self._parts.storage.builds.create(build)
         self._parts.record("queue", "build", build.id, number=build.number, kind=kind.value, trigger=trigger.value)
+        self.supersede(deployment.id)
+        self.bell.ring()
         return build
+
+    def supersede(self, deployment_id: str) -> None:
+        """End the deploys of a deployment that wait although a newer one waits too, which builds what they would.
+
+        Each ends by compare-and-set: one that a worker claims in this moment is built.
+        """
+        waiting = self._list_replaceable(deployment_id)
+        for build in waiting[:-1]:
+            with suppress(StaleState, NotFound):
+                self._supersede(build, waiting[-1])
+
+    def _list_replaceable(self, deployment_id: str) -> list[Build]:
+        """Return the deploys that wait and may be superseded, oldest first; none where that is switched off."""
+        if not self._parts.settings.build_supersede:
+            return []
+        waiting = self._parts.storage.builds.list(deployment_id, statuses=[BuildStatus.QUEUED])
+        return sorted((item for item in waiting if item.kind is BuildKind.DEPLOY), key=lambda item: item.number)
+
+    def _supersede(self, build: Build, newer: Build) -> None:
+        error = BuildSuperseded(
+            f"Build #{newer.number} was queued after it and is built in its place.",
+            hint=f"Wait for build #{newer.number}.",
+            evidence={"superseded_by": newer.id, "number": newer.number},
+        )
+        self._parts.storage.builds.transition(
+            build.id,
+            BuildStatus.SUPERSEDED,
+            expected=[BuildStatus.QUEUED],
+            error_message=error.message,
+            error=describe_error(error),
+        )
+        self._remove_unfinished(build)
+        self._parts.record("superseded", "build", build.id, number=build.number, by=newer.number)
+
+    def _remove_unfinished(self, build: Build) -> None:
+        """Remove what a build left that was begun, given back to the queue, and ended there."""
+        if not build.artifact:
+            self._pipeline.remove_artifact(build)
+        remove_tree(self._parts.home.workspaces / build.id)
 
     def cancel(self, build_id: str) -> Build:
         """Cancel a build, wherever it is; one that has ended stays as it is.
 
-        A queued one ends at once. For one that runs its worker is told, which ends within about a second: wait for it.
+        A queued one ends at once, and so does one whose worker is dead. For one that runs its worker is told, which
+        ends within about a second: wait for it.
         """
         while True:
             with suppress(StaleState):
                 return self._cancel_queued(build_id)
             build = self._parts.storage.builds.get(build_id)
-            if not build.is_final:
-                build = self._parts.storage.builds.update(build_id, cancel_requested=True)
-            # Its worker may have given it back in this moment; then nobody would look at the request.
-            if build.status is not BuildStatus.QUEUED:
+            if build.is_final:
                 return build
+            build = self._parts.storage.builds.update(build_id, cancel_requested=True)
+            self.bell.ring()
+            # Its worker may have given it back in this moment; then nobody would look at the request.
+            if build.status is BuildStatus.QUEUED:
+                continue
+            if owner_is_gone(build.worker_id or ""):
+                self._recover(build)
+            return self._parts.storage.builds.get(build_id)
 
     def _cancel_queued(self, build_id: str) -> Build:
         ended = self._parts.storage.builds.transition(
@@ -92,7 +169,9 @@ class BuildQueue:
             expected=[BuildStatus.QUEUED],
             error_message="Cancelled while it was queued.",
         )
+        self._remove_unfinished(ended)
         self._parts.record("cancelled", "build", build_id, number=ended.number)
+        self.bell.ring()
         if not self.list_active(ended.deployment_id):
             self._undo_request(ended)
         return ended
@@ -194,6 +273,8 @@ class BuildQueue:
                 self._parts.storage.builds.transition(
                     build.id, BuildStatus.QUEUED, expected=ACTIVE, generation=build.generation
                 )
+                self.supersede(build.deployment_id)
+        self.bell.ring()
         self._parts.record("recovered", "build", build.id, number=build.number, generation=build.generation)
 
     def _find_serving(self, build: Build) -> Process | None:

@@ -11,6 +11,7 @@ from mastra_admin_sdk.host import make_owner_id
 from mastra_admin_sdk.models import Build, BuildStatus
 
 from .actors import Origin, acting
+from .bell import Bell
 from .parts import Parts
 from .pipeline import ACTIVE, Pipeline
 from .queue import MOST_CLAIMS, BuildQueue
@@ -53,17 +54,21 @@ class BuildWorker:
     def retire(self) -> None:
         """Take no further build; the thread ends after the one that runs."""
         self._retired.set()
+        self._queue.bell.ring()
 
     def stop(self, timeout: float = 30.0) -> None:
         """End the thread, giving back what it works on."""
         self._retired.set()
         self._stop.set()
+        self._queue.bell.ring()
         if self._thread:
             self._thread.join(timeout)
 
     @acting(origin=Origin.BACKGROUND)
     def _loop(self) -> None:
+        bell = self._queue.bell
         while not self._retired.is_set():
+            heard = bell.rings
             try:
                 busy = self._step()
             except MastraAdminError as exc:
@@ -73,8 +78,8 @@ class BuildWorker:
                 # A worker that ends silently leaves the queue standing still: log it and go on.
                 logger.exception("The build worker goes on after an unexpected error")
                 busy = False
-            if not busy:
-                self._retired.wait(_POLL)
+            if not busy and not self._retired.is_set():
+                bell.wait(heard, _POLL)
 
     def _step(self) -> bool:
         if time.monotonic() >= self._next_recovery:
@@ -87,7 +92,7 @@ class BuildWorker:
         return True
 
     def _run(self, build: Build) -> None:
-        pulse = Pulse(self._parts, build, self._stop)
+        pulse = Pulse(self._parts, build, self._stop, self._queue.bell)
         try:
             self._pipeline.run(build, pulse.check)
         except NotFound as exc:
@@ -116,6 +121,7 @@ class BuildWorker:
                 self._parts.storage.builds.transition(
                     build.id, to, expected=ACTIVE, generation=build.generation, **changes
                 )
+                self._queue.supersede(build.deployment_id)
                 return
             except (Conflict, NotFound):
                 logger.info("Build %s had ended or was somebody else's before it could be given back", build.id)
@@ -129,8 +135,8 @@ class BuildWorker:
 class Pulse:
     """Keeps a claim alive from a thread, and is the `CancelCheck` of the build's work."""
 
-    def __init__(self, parts: Parts, build: Build, stopping: threading.Event) -> None:
-        self._parts, self._build, self._stopping = parts, build, stopping
+    def __init__(self, parts: Parts, build: Build, stopping: threading.Event, bell: Bell) -> None:
+        self._parts, self._build, self._stopping, self._bell = parts, build, stopping, bell
         self._done = threading.Event()
         self._cancelled = threading.Event()
         self._lost = threading.Event()
@@ -147,12 +153,18 @@ class Pulse:
             raise LeaseLost(f"Build #{self._build.number} was given up by this worker.")
 
     def close(self) -> None:
-        """End the thread."""
+        """End the thread, and wake whoever waits for the build or for its place."""
         self._done.set()
+        self._bell.ring()
         self._thread.join(timeout=10)
 
     def _beat(self) -> None:
-        while not self._done.wait(_HEARTBEAT):
+        heard = self._bell.rings
+        while not self._done.is_set():
+            # A cancel of this process rings, so that it is noticed at once.
+            heard = self._bell.wait(heard, _HEARTBEAT)
+            if self._done.is_set():
+                return
             try:
                 build = self._parts.storage.builds.heartbeat(self._build.id, generation=self._build.generation)
             except (LeaseLost, NotFound):  # taken over, or deleted
