@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -30,6 +31,17 @@ from tests.faults.stage import Stage, kill, wait_for
 LONGEST_RECOVERY = 15.0
 _PATIENCE = 90.0
 _COUNTS = ("lost_builds", "stuck_builds", "orphan_processes", "orphan_ports", "orphan_routes", "wrong_state")
+
+
+@dataclass(frozen=True)
+class Act:
+    """What somebody asked for: a build, if it takes one, the version that is to answer then, and whether it may end
+    cancelled. ``stopper`` is the process that stops an app."""
+
+    build_id: str = ""
+    version: int | None = None
+    may_cancel: bool = False
+    stopper: subprocess.Popen[str] | None = None
 
 
 @dataclass
@@ -59,16 +71,20 @@ class Drill:
 
     def _play(self, number: int) -> None:
         app = self.dice.choice(self.stage.apps)
-        act = self.dice.choice([self._deploy, self._deploy, self._deploy_elsewhere, self._roll_back, self._restart])
+        acts = [self._deploy, self._deploy, self._deploy_elsewhere, self._deploy_and_cancel, self._roll_back]
+        act = self.dice.choice([*acts, self._restart, self._stop])
         victim = self.dice.choice(sorted(self._victims()))
-        build_id, wanted = act(app)
+        asked = act(app)
         time.sleep(self.dice.random() * 4)
         struck = [victim] if self.dice.random() < 0.75 else [victim, self.dice.choice(sorted(self._victims()))]
         for name in struck:
             self._strike(name)
         started = time.monotonic()
         self.stage.staff()
-        self._await_end(number, app, build_id, wanted, may_fail="build" in struck)
+        if asked.stopper:
+            self._await_stop(app, asked.stopper)
+        else:
+            self._await_build(number, app, asked, may_fail="build" in struck)
         if wait_for(self._is_right, _PATIENCE) is None:
             self._note("wrong_state", f"round {number}: {struck} during {act.__name__} of {app}: {self._describe()}")
         self.recoveries.append(time.monotonic() - started)
@@ -107,43 +123,61 @@ class Drill:
 
     # --- what people do -----------------------------------------------------------------------------------------------
 
-    def _deploy(self, app: str) -> tuple[str, int | None]:
+    def _deploy(self, app: str) -> Act:
         version = self.stage.write(app)
-        return self.stage.admin.deploy(app, wait=False).id, version
+        return Act(self.stage.admin.deploy(app, wait=False).id, version)
 
-    def _deploy_elsewhere(self, app: str) -> tuple[str, int | None]:
+    def _deploy_elsewhere(self, app: str) -> Act:
         version = self.stage.write(app)
-        build_id, _ = self.stage.deploy_elsewhere(app)
-        return build_id, version
+        return Act(self.stage.deploy_elsewhere(app), version)
 
-    def _restart(self, app: str) -> tuple[str, int | None]:
-        return self.stage.admin.deployments.get(app).restart(wait=False).id, self.expected[app]
+    def _deploy_and_cancel(self, app: str) -> Act:
+        version = self.stage.write(app)
+        build = self.stage.admin.deploy(app, wait=False)
+        time.sleep(self.dice.random() * 3)
+        build.cancel()
+        return Act(build.id, version, may_cancel=True)
 
-    def _roll_back(self, app: str) -> tuple[str, int | None]:
+    def _restart(self, app: str) -> Act:
+        live = self.stage.admin.deployments.get(app)
+        return Act(live.restart(wait=False).id, self.served[self._current(app)])
+
+    def _roll_back(self, app: str) -> Act:
         live = self.stage.admin.deployments.get(app)
         previous = live.record.previous_build_id
         if previous is None or previous not in self.served:
             return self._deploy(app)
-        return live.rollback(wait=False).id, self.served[previous]
+        return Act(live.rollback(wait=False).id, self.served[previous])
+
+    def _stop(self, app: str) -> Act:
+        return Act(stopper=self.stage.stop_elsewhere(app))
 
     # --- what should be -----------------------------------------------------------------------------------------------
 
-    def _await_end(self, number: int, app: str, build_id: str, wanted: int | None, *, may_fail: bool) -> None:
+    def _await_build(self, number: int, app: str, asked: Act, *, may_fail: bool) -> None:
         """Wait for the end of a build that was acknowledged; from then on the app should answer what it brought."""
         builds = self.stage.admin.storage.builds
         try:
-            ended = wait_for(lambda: builds.get(build_id).is_final, _PATIENCE)
-            build = builds.get(build_id)
+            ended = wait_for(lambda: builds.get(asked.build_id).is_final, _PATIENCE)
+            build = builds.get(asked.build_id)
         except MastraAdminError as exc:
             self._note("lost_builds", f"round {number}: {exc.message}")
             return
+        told = f"round {number}: #{build.number} of {app} is {build.status}: {build.error_message}"
+        failed = build.status is BuildStatus.FAILED and (may_fail or self._lost_its_server(build.id))
+        cancelled = build.status is BuildStatus.CANCELLED and asked.may_cancel
         if ended is None:
-            self._note("stuck_builds", f"round {number}: #{build.number} of {app} is still {build.status}")
+            self._note("stuck_builds", told)
         elif build.status is BuildStatus.SUCCEEDED:
-            self.expected[app] = wanted
-            self.served[build.id] = wanted or 0
-        elif build.status is not BuildStatus.FAILED or not (may_fail or self._lost_its_server(build_id)):
-            self._note("lost_builds", f"round {number}: #{build.number} of {app} {build.status}: {build.error_message}")
+            self.expected[app] = self.served[build.id] = asked.version or 0
+        elif not failed and not cancelled:
+            self._note("lost_builds", told)
+
+    def _await_stop(self, app: str, stopper: subprocess.Popen[str]) -> None:
+        """Wait for somebody who stops an app; when they were killed, somebody asks again."""
+        if wait_for(lambda: stopper.poll() is not None, _PATIENCE) is None or stopper.returncode:
+            self.stage.admin.deployments.get(app).stop()
+        self.expected[app] = None
 
     def _lost_its_server(self, build_id: str) -> bool:
         """True when the server that was to take over was killed: then a build fails, and what served goes on."""
@@ -155,7 +189,10 @@ class Drill:
 
     def _is_app_right(self, app: str) -> bool:
         live = self.stage.admin.deployments.get(app)
-        if live.status != DeploymentStatus.RUNNING or self.stage.ask(app) != self.expected[app]:
+        wanted = self.expected[app]
+        if self.stage.ask(app) != wanted:
+            return False
+        if live.status != (DeploymentStatus.STOPPED if wanted is None else DeploymentStatus.RUNNING):
             return False
         build = live.build
         return build is not None and build.record.is_final

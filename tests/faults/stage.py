@@ -41,6 +41,7 @@ DEPLOYER = (
     "print(build.id, flush=True)\n"
     "build.wait(on_progress=lambda _: None)\n"
 )
+STOPPER = "import sys, mastra_admin_sdk\nmastra_admin_sdk.MastraAdmin().stop(sys.argv[1])\n"
 
 
 class Stage:
@@ -113,14 +114,20 @@ class Stage:
         (folder / "behaviour.txt").write_text(self.dice.choice(["works", "slow"]))
         return self.versions[app]
 
-    def deploy_elsewhere(self, app: str) -> tuple[str, subprocess.Popen[str]]:
+    def deploy_elsewhere(self, app: str) -> str:
         """Deploy from another process that also offers itself as a worker; return the acknowledged build."""
         process = self._spawn([sys.executable, "-c", DEPLOYER, app], stdout=subprocess.PIPE)
         self.deployers.append(process)
         assert process.stdout is not None
         build_id = process.stdout.readline().strip()
         process.stdout.close()
-        return build_id, process
+        return build_id
+
+    def stop_elsewhere(self, app: str) -> subprocess.Popen[str]:
+        """Stop an app from another process."""
+        process = self._spawn([sys.executable, "-c", STOPPER, app])
+        self.deployers.append(process)
+        return process
 
     # --- what is there ------------------------------------------------------------------------------------------------
 
