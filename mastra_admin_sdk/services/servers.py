@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from mastra_admin_sdk.errors import Conflict, ServerUnhealthy
+from mastra_admin_sdk.errors import Conflict, MastraAdminError, ServerUnhealthy
 from mastra_admin_sdk.models import (
     Artifact,
     Build,
@@ -24,9 +25,13 @@ from mastra_admin_sdk.ports.runner import LogSink
 from .parts import Parts
 from .secrets import open_env
 
+logger = logging.getLogger(__name__)
+
 LOOPBACK = "127.0.0.1"
 ALIVE = (ProcessStatus.STARTING, ProcessStatus.RUNNING, ProcessStatus.DRAINING)
 _PORT_TRIES = 5
+_AT_ONCE = 4
+_LAST_LINES = 20
 _LOCK_WORDS = ("could not set lock on file", "database is locked", "conflicting lock is held", "resource temporarily")
 
 
@@ -81,54 +86,87 @@ class Servers:
         """True while the server and the small process above it exist."""
         return self._parts.runner.is_running(identify(process))
 
-    def start_healthy(self, context: LaunchContext) -> Process:
-        """Start a server of the artifact, wait until it answers, and return its record as ``running``.
+    def start_healthy(self, context: LaunchContext, replicas: Sequence[int] = (0,)) -> list[Process]:
+        """Start a server of the artifact for each replica, wait until all answer, and return them as ``running``.
 
-        A port that a stranger takes in the same moment is passed over. On failure nothing of it is left.
+        A few of them start at the same time. A port that a stranger takes in the same moment is passed over. On
+        failure nothing of any of them is left.
 
         Raises:
-            ServerError, NoFreePort: it didn't come up.
+            ServerError, NoFreePort: one of them didn't come up.
         """
-        tried: set[int] = set()
-        while True:
-            context.on_phase("start")
-            process = self._reserve(context, tried)
-            try:
-                process, identity = self._launch(context, process)
-                context.on_phase("health")
-                context.log.write(f"Waiting for port {process.port} to answer /health", stream="info")
-                self._parts.runner.wait_healthy(identity, float(self._parts.settings.health_timeout), context.cancel)
-                return self._record_running(context, process, identity)
-            except ServerUnhealthy as exc:
-                self.end(process)
-                tried.add(process.port)
-                if not exc.evidence.get("port_taken") or len(tried) >= _PORT_TRIES:
-                    raise explain_lock(exc) from exc
-                context.log.write(f"Port {process.port} was taken by a stranger; trying another", stream="info")
-            except BaseException:
-                self.end(process)
-                raise
+        started: dict[int, Process] = {}
+        try:
+            for first in range(0, len(replicas), _AT_ONCE):
+                self._start_some(context, replicas[first : first + _AT_ONCE], started)
+        except BaseException:
+            self._end_all(started.values())
+            raise
+        return [started[replica] for replica in replicas]
 
-    def end(self, process: Process, *, grace: float = 10.0) -> None:
-        """Stop one server at once and record how it ended."""
+    def end(self, process: Process, *, grace: float = 10.0, reason: str | None = None) -> Process:
+        """Stop one server at once, record how it ended with its last lines, and return the record.
+
+        ``reason`` is why it was stopped; what is seen of its end stands in the record unless given.
+        """
         ended = self._parts.runner.stop(identify(process), grace)
         with suppress(Conflict):  # somebody else recorded its end first
-            self._parts.storage.processes.transition(
+            return self._parts.storage.processes.transition(
                 process.id,
                 ProcessStatus.EXITED,
                 expected=ALIVE,
                 exit_code=ended.code,
                 exit_signal=ended.signal,
-                exit_reason=ended.reason,
+                exit_reason=reason or ended.reason,
                 exited_at=utc_now(),
+                stats={**process.stats, "last_lines": list(ended.log_tail[-_LAST_LINES:])},
             )
+        return self._parts.storage.processes.get(process.id)
 
-    def _reserve(self, context: LaunchContext, tried: set[int]) -> Process:
+    # --- starting -----------------------------------------------------------------------------------------------------
+
+    def _start_some(self, context: LaunchContext, replicas: Sequence[int], started: dict[int, Process]) -> None:
+        """Start a few servers and wait for them; ``started`` always has what has to be ended when that fails."""
+        tried: set[int] = set()
+        context.on_phase("start")
+        for replica in replicas:
+            self._launch(context, replica, tried, started)
+        context.on_phase("health")
+        for replica in replicas:
+            self._see_healthy(context, replica, tried, started)
+
+    def _see_healthy(self, context: LaunchContext, replica: int, tried: set[int], started: dict[int, Process]) -> None:
+        timeout = float(self._parts.settings.health_timeout)
+        for attempt in range(1, _PORT_TRIES + 1):
+            process = started[replica]
+            identity = identify(process)
+            context.log.write(f"Waiting for port {process.port} to answer /health", stream="info")
+            try:
+                self._parts.runner.wait_healthy(identity, timeout, context.cancel)
+                started[replica] = self._record_running(context, process, identity)
+                return
+            except ServerUnhealthy as exc:
+                if not exc.evidence.get("port_taken") or attempt == _PORT_TRIES:
+                    raise explain_lock(exc) from exc
+            self.end(process)
+            context.log.write(f"Port {process.port} was taken by a stranger; trying another", stream="info")
+            tried.add(process.port)
+            self._launch(context, replica, tried, started)
+
+    def _end_all(self, processes: Iterable[Process]) -> None:
+        for process in processes:
+            try:
+                self.end(process)
+            except MastraAdminError:
+                # Why it is ended at all is on its way to the caller; the supervisor ends what is left.
+                logger.exception("The server on port %s could not be ended", process.port)
+
+    def _reserve(self, context: LaunchContext, replica: int, tried: set[int]) -> Process:
         """Record a process with a port of its own: the row is what keeps others off that port."""
         while True:
             context.cancel()
             port = self._parts.runner.find_port(frozenset(self._list_taken(context.deployment.id) | tried))
-            process = Process(context.deployment.id, context.build.id, LOOPBACK, port)
+            process = Process(context.deployment.id, context.build.id, LOOPBACK, port, replica=replica)
             log_path = self._parts.home.server_logs / f"{process.id}.log"
             try:
                 return self._parts.storage.processes.create(replace(process, log_path=str(log_path)))
@@ -144,10 +182,11 @@ class Servers:
         routes = self._parts.storage.routes.list()
         return held | {route.target_port for route in routes if route.deployment_id != deployment_id}
 
-    def _launch(self, context: LaunchContext, process: Process) -> tuple[Process, ServerIdentity]:
+    def _launch(self, context: LaunchContext, replica: int, tried: set[int], started: dict[int, Process]) -> None:
+        process = started[replica] = self._reserve(context, replica, tried)
         identity = self._parts.runner.start(self._make_spec(context, process))
         context.log.write(f"Started the server: pid {identity.pid}, port {process.port}", stream="info")
-        recorded = self._parts.storage.processes.update(
+        started[replica] = self._parts.storage.processes.update(
             process.id,
             pid=identity.pid,
             start_ticks=identity.start_ticks,
@@ -155,25 +194,27 @@ class Servers:
             shim_start_ticks=identity.shim_start_ticks,
             boot_id=identity.boot_id,
         )
-        return recorded, identity
 
     def _make_spec(self, context: LaunchContext, process: Process) -> ServerSpec:
         env, _, redact = open_env(self._parts.secrets, context.build.env_snapshot)
-        home = self._parts.home
+        home, settings, deployment = self._parts.home, self._parts.settings, context.deployment
+        memory_mb = settings.server_memory_mb if deployment.memory_mb is None else deployment.memory_mb
         return ServerSpec(
             process_id=process.id,
             project_id=context.project.id,
-            deployment_id=context.deployment.id,
+            deployment_id=deployment.id,
             build_id=context.build.id,
             artifact=context.artifact,
             host=process.host,
             port=process.port,
-            data_dir=home.data / context.deployment.id,
-            telemetry_dir=home.telemetry / context.deployment.id / context.build.id / process.id,
+            data_dir=home.data / deployment.id,
+            telemetry_dir=home.telemetry / deployment.id / context.build.id / process.id,
             log_path=home.server_logs / f"{process.id}.log",
             env=env,
             redact=redact,
-            drain_seconds=float(self._parts.settings.drain_timeout),
+            drain_seconds=float(settings.drain_timeout),
+            memory_mb=int(memory_mb) or None,
+            nice=int(settings.server_nice if deployment.nice is None else deployment.nice),
         )
 
     def _record_running(self, context: LaunchContext, process: Process, identity: ServerIdentity) -> Process:

@@ -1,0 +1,102 @@
+"""A few threads that share work: one slow piece keeps no other waiting."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from mastra_admin_sdk.errors import Conflict, MastraAdminError
+
+logger = logging.getLogger(__name__)
+
+Work = Callable[[], object]
+
+
+class Crew:
+    """Does pieces of work, one at a time for each key, in at most ``size`` threads that end when there is none left.
+
+    The threads are daemons: an interpreter that ends doesn't wait for a server to drain.
+    """
+
+    def __init__(self, name: str, size: int) -> None:
+        self._name, self._size = name, size
+        self._lock = threading.Lock()
+        self._waiting: deque[tuple[str, Work]] = deque()
+        self._keys: set[str] = set()
+        self._threads: set[threading.Thread] = set()
+
+    def is_busy(self, key: str) -> bool:
+        """True while work of that key waits or is done."""
+        with self._lock:
+            return key in self._keys
+
+    def submit(self, key: str, work: Work) -> bool:
+        """Have a piece of work done soon; False, and it is dropped, while there is some of its key already."""
+        with self._lock:
+            if key in self._keys:
+                return False
+            self._keys.add(key)
+            self._waiting.append((key, work))
+            if len(self._threads) < self._size:
+                thread = threading.Thread(target=self._loop, name=f"mastra-admin-{self._name}", daemon=True)
+                self._threads.add(thread)
+                thread.start()
+            return True
+
+    def stop(self, timeout: float) -> None:
+        """Drop what waits, and wait for what is being done: it is to hear by itself that it should end."""
+        with self._lock:
+            for key, _ in self._waiting:
+                self._keys.discard(key)
+            self._waiting.clear()
+            threads = list(self._threads)
+        for thread in threads:
+            thread.join(timeout)
+
+    def _loop(self) -> None:
+        while (item := self._take()) is not None:
+            key, work = item
+            try:
+                work()
+            except Conflict as exc:
+                logger.info("The %s crew ended %s: %s", self._name, key, exc.message)
+            except MastraAdminError as exc:
+                logger.warning("The %s crew goes on after %s: %s", self._name, key, exc)
+            except Exception:
+                # One piece that fails in an unexpected way must not end the thread that does the others.
+                logger.exception("The %s crew goes on after an unexpected error in %s", self._name, key)
+            finally:
+                with self._lock:
+                    self._keys.discard(key)
+
+    def _take(self) -> tuple[str, Work] | None:
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._threads.discard(threading.current_thread())
+            return None
+
+
+def do_together(works: Sequence[Work], name: str) -> None:
+    """Do several things at the same time, wait for all, and raise the first error, if any, after that."""
+    errors: list[BaseException] = []
+
+    def attempt(work: Work) -> None:
+        try:
+            work()
+        except BaseException as exc:
+            # Raised again below, in the thread that asked.
+            errors.append(exc)
+
+    if len(works) == 1:
+        works[0]()
+        return
+    threads = [threading.Thread(target=attempt, args=(work,), name=name, daemon=True) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
