@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from mastra_admin_sdk.errors import BuildError, Conflict, InvalidInput
 from mastra_admin_sdk.folders import remove_tree
@@ -21,17 +22,21 @@ from mastra_admin_sdk.models import (
     ProcessStatus,
     Project,
     Strategy,
+    utc_now,
 )
 
 from .addresses import make_deployment_slug
+from .artifacts import find_rollback_target, hand_over, hold_artifacts
 from .environment import Environment
 from .leases import HeldLease
+from .lifetimes import find_expiry
 from .live import PathToLive, lock_name
 from .manifests import remove_manifest
 from .names import check_text
 from .parts import Parts
+from .promotion import check_target, find_promoted_build, find_promotion_target
 from .queue import BuildQueue
-from .references import Resolver
+from .references import DeploymentRef, Resolver
 
 _CANCEL_TIMEOUT = 60.0
 _LOCK_TIMEOUT = 60.0
@@ -52,14 +57,19 @@ class DeploymentService:
         branch: str | None = None,
         type: DeploymentType = DeploymentType.PRODUCTION,
         strategy: Strategy | None = None,
+        ttl_seconds: int | None = None,
     ) -> Deployment:
-        """Return the project's deployment of that branch and type, creating it first if there is none."""
+        """Return the project's deployment of that branch and type, creating it first if there is none.
+
+        ``strategy`` and ``ttl_seconds`` stay as they were where they are ``None``.
+        """
         branch = check_text(branch or project.default_branch, "branch", 250)
-        found = self._find(project, branch, type)
-        return self._set_strategy(found, strategy) if found else self._create(project, branch, type, strategy)
+        found = self._find(project, branch, type) or self._create(project, branch, type)
+        return self._change(found, strategy=strategy, ttl_seconds=ttl_seconds)
 
     def deploy(self, deployment: Deployment, *, trigger: BuildTrigger = BuildTrigger.MANUAL) -> Build:
         """Queue a build of the source as it lies."""
+        self._prolong(deployment)
         return self._queue.enqueue(deployment, trigger=trigger)
 
     def restart(self, deployment: Deployment) -> Build:
@@ -67,12 +77,35 @@ class DeploymentService:
         if deployment.current_build_id is None:
             raise InvalidInput(f"{deployment.slug} has no build that could be started.", hint="Deploy it first.")
         current = self._parts.storage.builds.get(deployment.current_build_id)
+        self._prolong(deployment)
         return self._queue.enqueue(deployment, kind=BuildKind.RESTART, of=current)
 
     def rollback(self, deployment: Deployment, to: Build | None = None) -> Build:
         """Queue going back to a kept artifact with the environment it ran with."""
-        target = self._queue.find_rollback_target(deployment, to)
-        return self._queue.enqueue(deployment, kind=BuildKind.ROLLBACK, of=target)
+        with hold_artifacts(self._parts):
+            target = find_rollback_target(self._parts, deployment, to)
+            self._prolong(deployment)
+            return self._queue.enqueue(deployment, kind=BuildKind.ROLLBACK, of=target)
+
+    def promote(self, source: Deployment, to: DeploymentRef | DeploymentType) -> Build:
+        """Queue starting what one deployment serves on another of its project, with that one's own environment.
+
+        Parameters:
+            source: what serves it.
+            to: the other one, or a type; one of that type is created on the default branch if there is none.
+        """
+        promoted = find_promoted_build(self._parts, source)
+        target = find_promotion_target(self._parts, self._resolver, source, to)
+        if isinstance(target, DeploymentType):
+            project = self._parts.storage.projects.get(source.project_id)
+            target = check_target(self._parts, source, self.find_or_create(project, type=target))
+        with hold_artifacts(self._parts):
+            promoted = find_promoted_build(self._parts, source)
+            self._prolong(target)
+            build = self._queue.enqueue(target, kind=BuildKind.PROMOTE, of=promoted)
+        details = {"source": source.slug, "source_build": promoted.number, "build": build.number}
+        self._parts.record("promote", "deployment", target.id, **details)
+        return build
 
     def set_env(
         self, deployment: Deployment, variables: Mapping[str, str | None], *, secret: bool = True
@@ -94,16 +127,25 @@ class DeploymentService:
         self._parts.record("stop", "deployment", deployment.id)
         return stopped
 
-    def delete(self, deployment: Deployment) -> None:
-        """Stop a deployment and remove its records, artifacts, logs and data; telemetry stays."""
+    def delete(self, deployment: Deployment, *, still: Callable[[], bool] = lambda: True) -> bool:
+        """Stop a deployment and remove its records, artifacts, logs and data; telemetry stays.
+
+        Artifacts that other deployments run stay, and are theirs from now on. ``still`` is asked, when all is stopped,
+        whether it is to be removed still; returns whether it was.
+        """
         self.stop(deployment)
         # Under the lock, so that a build that was queued meanwhile can't start a server without a record. Files go
         # first: as long as there is a record, a delete that was interrupted can be repeated.
         with self._lock(deployment):
+            if not still():
+                return False
             self._stop_servers(deployment)
-            self._remove_files(deployment)
+            with hold_artifacts(self._parts):
+                kept = hand_over(self._parts, deployment)
+            self._remove_files(deployment, kept)
             self._parts.storage.deployments.delete(deployment.id)
         self._parts.record("delete", "deployment", deployment.id, slug=deployment.slug)
+        return True
 
     def _stop_servers(self, deployment: Deployment) -> Deployment:
         self._path.routes.close(deployment.id)
@@ -112,11 +154,14 @@ class DeploymentService:
             deployment.id, DeploymentStatus.STOPPED, expected=tuple(DeploymentStatus), status_reason=None
         )
 
-    def _remove_files(self, deployment: Deployment) -> None:
+    def _remove_files(self, deployment: Deployment, kept: Collection[str]) -> None:
         home = self._parts.home
         for build in self._parts.storage.builds.list(deployment.id):
-            for folder in [home.workspaces / build.id, *home.artifacts.glob(f"{build.id}*")]:
-                remove_tree(folder)
+            # An artifact that was handed to this deployment goes by the name of the build that made it.
+            inherited = [Path(build.artifact["path"])] if build.artifact else []
+            for folder in [home.workspaces / build.id, *home.artifacts.glob(f"{build.id}*"), *inherited]:
+                if str(folder) not in kept:
+                    remove_tree(folder)
             (home.build_logs / f"{build.id}.log").unlink(missing_ok=True)
             remove_manifest(home, build.id)
         for process in self._parts.storage.processes.list(deployment.id):
@@ -152,23 +197,31 @@ class DeploymentService:
         known = self._parts.storage.deployments.list(project.id)
         return next((item for item in known if (item.branch, item.type) == (branch, type)), None)
 
-    def _create(self, project: Project, branch: str, type: DeploymentType, strategy: Strategy | None) -> Deployment:
+    def _create(self, project: Project, branch: str, type: DeploymentType) -> Deployment:
         taken = frozenset(item.slug for item in self._parts.storage.deployments.list(project.id))
-        slug = make_deployment_slug(branch, type, taken)
-        wanted = Deployment(project.id, branch, slug, type=type, strategy=strategy or Strategy.SWAP)
+        wanted = Deployment(project.id, branch, make_deployment_slug(branch, type, taken), type=type)
         try:
             created = self._parts.storage.deployments.create(wanted)
         except Conflict:
             # Another process created it, or another one of that slug, in this moment.
             found = self._find(project, branch, type)
-            return found or self._create(project, branch, type, strategy)
+            return found or self._create(project, branch, type)
         self._parts.record("create", "deployment", created.id, branch=branch, type=type.value)
         return created
 
-    def _set_strategy(self, deployment: Deployment, strategy: Strategy | None) -> Deployment:
-        if strategy is None or strategy is deployment.strategy:
-            return deployment
-        return self._parts.storage.deployments.update(deployment.id, strategy=strategy)
+    def _change(self, deployment: Deployment, **wanted: object) -> Deployment:
+        """Change what is given and differs; ``None`` leaves it as it is."""
+        given = {name: value for name, value in wanted.items() if value is not None}
+        changes = {name: value for name, value in given.items() if value != getattr(deployment, name)}
+        return self._parts.storage.deployments.update(deployment.id, **changes) if changes else deployment
+
+    def _prolong(self, deployment: Deployment) -> None:
+        """Move the time at which a preview expires: it is in use."""
+        # As it is now: its time to live may have been changed since the caller read it.
+        current = self._parts.storage.deployments.get(deployment.id)
+        expires_at = find_expiry(current, utc_now(), self._parts.settings.preview_hours)
+        if expires_at != current.expires_at:
+            self._parts.storage.deployments.update(current.id, expires_at=expires_at)
 
     def _cancel_builds(self, deployment: Deployment) -> None:
         """Cancel what is queued or runs, and wait for its end; one that went live meanwhile drains its predecessor."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from mastra_admin_sdk.errors import BuildCancelled, Conflict, HomeError, LeaseLost, MastraAdminError, NotFound
+from mastra_admin_sdk.errors import BuildCancelled, Conflict, LeaseLost, MastraAdminError, NotFound
 from mastra_admin_sdk.folders import remove_tree
 from mastra_admin_sdk.linelog import LineLog
 from mastra_admin_sdk.models import (
@@ -31,6 +30,7 @@ from .failures import describe_error, explain
 from .live import PathToLive, lock_name
 from .parts import Parts
 from .phases import PhaseClock
+from .retention import Retention
 from .secrets import open_env
 from .servers import LaunchContext
 
@@ -43,6 +43,7 @@ class Pipeline:
 
     def __init__(self, parts: Parts, path: PathToLive) -> None:
         self._parts, self._path = parts, path
+        self._retention = Retention(parts)
 
     def run(self, build: Build, cancel: CancelCheck) -> Build:
         """Take a claimed build to its end and return its final record.
@@ -51,12 +52,15 @@ class Pipeline:
         nothing more is written to it.
         """
         try:
-            return self._run_with_log(build, cancel)
+            ended = self._run_with_log(build, cancel)
         except Conflict:
             raise
         except Exception as exc:
             # What fails before there is a log to write it to, or in writing to it, has to end the build as well.
             return self.fail(build, explain(exc, Redactor()), {})
+        if ended.status is BuildStatus.SUCCEEDED:
+            self._retention.tidy(build.deployment_id)
+        return ended
 
     def record_live(self, build: Build, process: Process) -> None:
         """Record that a build is what its deployment serves from now on; repeating it changes nothing."""
@@ -203,7 +207,7 @@ class Pipeline:
     def _build(
         self, build: Build, project: Project, log: LineLog, cancel: CancelCheck, clock: PhaseClock
     ) -> tuple[Artifact, Build]:
-        self._check_space()
+        self._retention.ensure_room(log, cancel)
         self.remove_artifact(build)
         workspace = self._parts.home.workspaces / build.id
         remove_tree(workspace)
@@ -236,15 +240,6 @@ class Pipeline:
             notes=artifact.notes,
         )
         return artifact, build
-
-    def _check_space(self) -> None:
-        free = shutil.disk_usage(self._parts.home.path).free // 1_000_000
-        if free < self._parts.settings.min_free_mb:
-            raise HomeError(
-                f"Only {free} MB are free on the disk of {self._parts.home.path}; a build needs "
-                f"{self._parts.settings.min_free_mb} MB.",
-                hint="Free some space, or lower MASTRA_ADMIN_MIN_FREE_MB.",
-            )
 
     # --- ends ---------------------------------------------------------------------------------------------------------
 

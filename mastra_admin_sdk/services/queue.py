@@ -14,7 +14,6 @@ from mastra_admin_sdk.errors import (
     BuildError,
     BuildSuperseded,
     Conflict,
-    InvalidInput,
     MastraAdminError,
     NotFound,
     StaleState,
@@ -187,23 +186,6 @@ class BuildQueue:
     def list_active(self, deployment_id: str) -> Sequence[Build]:
         """Return the builds of a deployment that haven't ended."""
         return self._parts.storage.builds.list(deployment_id, statuses=(BuildStatus.QUEUED, *ACTIVE))
-
-    def find_rollback_target(self, deployment: Deployment, to: Build | None) -> Build:
-        """Return the build to go back to: the one named, else the one that served before the current."""
-        if to is None:
-            if deployment.previous_build_id is None:
-                raise InvalidInput(
-                    f"{deployment.slug} has no earlier build to go back to.", hint="Deploy first, or name a build."
-                )
-            to = self._parts.storage.builds.get(deployment.previous_build_id)
-        if to.deployment_id != deployment.id:
-            raise InvalidInput(f"Build #{to.number} belongs to another deployment.")
-        if to.status is not BuildStatus.SUCCEEDED:
-            raise InvalidInput(
-                f"Build #{to.number} is {to.status}: only a build that served can be gone back to.",
-                hint="Choose one that succeeded.",
-            )
-        return to
 
     # --- recovery -----------------------------------------------------------------------------------------------------
 
