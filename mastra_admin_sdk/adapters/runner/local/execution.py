@@ -10,10 +10,10 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from mastra_admin_sdk.errors import CommandFailed, PhaseTimeout
+from mastra_admin_sdk.errors import BuildError, CommandFailed, PhaseTimeout
 from mastra_admin_sdk.models import new_id
 from mastra_admin_sdk.ports.checks import CancelCheck
 from mastra_admin_sdk.ports.runner import LogSink
@@ -21,9 +21,10 @@ from mastra_admin_sdk.ports.runner import LogSink
 from .commands import Command, make_python_command
 from .hints import suggest_next
 from .lines import LineSplitter
-from .processes import COMMAND_MARKER, find_marked, kill_until_gone
+from .processes import COMMAND_MARKER, find_descendants, find_marked, kill_until_gone
+from .usage import read_memory
 
-_NICENESS = 10
+_SAMPLE_SECONDS = 0.25
 _POLL_SECONDS = 0.1
 _PIPE_SECONDS = 1.0
 _TAIL = 50
@@ -32,12 +33,25 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _MAX_LOGGED_BYTES = 16 * 1024 * 1024
 
 
+@dataclass(slots=True)
+class Meter:
+    """The most memory that the commands of a build held together at any moment; sampled a few times a second."""
+
+    peak: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a command may run, and in which phase, for the error."""
+    """How long a command may run, in which phase, for the error, and what it may take of the machine.
+
+    ``memory`` is in bytes, of the command and all processes below it together; 0: no limit.
+    """
 
     phase: str
     seconds: float
+    memory: int = 0
+    nice: int = 10
+    meter: Meter = field(default_factory=Meter)
 
 
 def run_command(
@@ -50,12 +64,13 @@ def run_command(
     Raises:
         CommandFailed: it exited with an error or could not be started.
         PhaseTimeout: it took too long.
+        BuildError: it took too much memory.
     """
     log.write(f"$ {command.text}", stream="info")
     started = time.monotonic()
     output = _Output(log, is_query=command.is_query)
     marker = new_id()
-    with _guarded(command, cwd, {**env, **command.env, COMMAND_MARKER: marker}, marker) as process:
+    with _guarded(command, cwd, {**env, **command.env, COMMAND_MARKER: marker}, marker, limits.nice) as process:
         _pump(process, output, cancel, started + limits.seconds, command, limits)
         exit_code = process.wait()
     output.close()
@@ -123,9 +138,11 @@ class _Output:
 
 
 @contextmanager
-def _guarded(command: Command, cwd: Path, env: Mapping[str, str], marker: str) -> Iterator[subprocess.Popen[bytes]]:
+def _guarded(
+    command: Command, cwd: Path, env: Mapping[str, str], marker: str, nice: int
+) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
-        make_python_command("guard", str(_NICENESS), *command.argv),
+        make_python_command("guard", str(nice), *command.argv),
         cwd=cwd,
         env=dict(env),
         stdin=subprocess.PIPE,
@@ -161,7 +178,7 @@ def _pump(
     limits: Limits,
 ) -> None:
     """Move output into the log until both pipes are closed, and ask often whether to go on."""
-    asked = ended = 0.0
+    asked = ended = sampled = 0.0
     with selectors.DefaultSelector() as selector:
         for pipe, stream in ((process.stdout, "out"), (process.stderr, "err")):
             if pipe:
@@ -177,6 +194,9 @@ def _pump(
             if now - asked >= _POLL_SECONDS:
                 asked = now
                 cancel()
+            if now - sampled >= _SAMPLE_SECONDS:
+                sampled = now
+                _weigh(process.pid, command, output, limits)
             if process.poll() is not None:
                 # The guard ends last, unless it was killed: then a daemon may hold the pipes open for ever.
                 ended = ended or now
@@ -184,6 +204,24 @@ def _pump(
                     return
             if now > deadline:
                 raise _make_timeout(command, output, limits)
+
+
+def _weigh(guard: int, command: Command, output: _Output, limits: Limits) -> None:
+    held = sum(map(read_memory, find_descendants(guard)))
+    limits.meter.peak = max(limits.meter.peak, held)
+    if not limits.memory or held <= limits.memory:
+        return
+    output.close()
+    text = (
+        f"The command `{command.text}` was ended: its processes held {held / 1e6:.0f} MB of memory, and "
+        f"{limits.memory / 1e6:.0f} MB are allowed."
+    )
+    output.note(text)
+    raise BuildError(
+        text,
+        hint="Raise MASTRA_ADMIN_BUILD_MEMORY_MB if it only needs more.",
+        evidence={"command": command.text, "memory_bytes": held, "log_tail": output.tail()},
+    )
 
 
 def _make_timeout(command: Command, output: _Output, limits: Limits) -> PhaseTimeout:
