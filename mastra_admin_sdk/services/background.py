@@ -1,11 +1,15 @@
-"""The background work of a home, as threads of one process: builds, supervision, ingestion."""
+"""The background work of a home, as threads of one process: builds, supervision, ingestion, tidying."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from .ingestion import ROLE as INGESTER
 from .ingestion import Ingester
+from .janitor import INTERVAL as TIDY_SECONDS
+from .janitor import ROLE as JANITOR
+from .janitor import Janitor
 from .leases import HeldLease
 from .parts import Parts
 from .roles import RoleThread
@@ -16,14 +20,31 @@ from .worker import BuildWorker
 _SUPERVISE_SECONDS = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """What the holder of a role does every ``interval`` seconds: ``run`` is one pass.
+
+    It is given the role, and what to ask whether this process is to stop.
+    """
+
+    role: str
+    run: Callable[[HeldLease, Callable[[], bool]], object]
+    interval: float
+
+
 class Background:
     """Starts and stops the threads. Processes that run them at once share the work by claims and leases."""
 
     def __init__(
-        self, parts: Parts, make_worker: Callable[[], BuildWorker], supervisor: Supervisor, ingester: Ingester
+        self,
+        parts: Parts,
+        make_worker: Callable[[], BuildWorker],
+        supervisor: Supervisor,
+        ingester: Ingester,
+        janitor: Janitor,
     ) -> None:
         self._parts, self._make_worker = parts, make_worker
-        self._supervisor, self._ingester = supervisor, ingester
+        self._supervisor, self._ingester, self._janitor = supervisor, ingester, janitor
         self._workers: list[BuildWorker] = []
         self._roles: list[RoleThread] = []
 
@@ -39,7 +60,8 @@ class Background:
         poll = float(self._parts.settings.telemetry_poll_seconds)
         ingest = RoleThread(INGESTER, self._ingest, poll, self._parts.leases)
         supervise = RoleThread(SUPERVISOR, self._supervise, _SUPERVISE_SECONDS, self._parts.leases)
-        self._roles = [ingest, supervise]
+        tidy = RoleThread(JANITOR, self._tidy, TIDY_SECONDS, self._parts.leases)
+        self._roles = [ingest, supervise, tidy]
         self._workers = [self._make_worker() for _ in range(max(1, int(self._parts.settings.build_concurrency)))]
         for role in self._roles:
             role.start()
@@ -54,11 +76,20 @@ class Background:
             role.stop()
         self._workers, self._roles = [], []
 
+    def _make_role(self, duty: Duty) -> RoleThread:
+        def step(role: HeldLease) -> object:
+            return duty.run(role, self._is_stopping)
+
+        return RoleThread(duty.role, step, duty.interval, self._parts.leases)
+
     def _ingest(self, role: HeldLease) -> None:
         self._ingester.run_once(role, stopping=self._is_stopping)
 
     def _supervise(self, role: HeldLease) -> None:
         self._supervisor.run_once(role, stopping=self._is_stopping)
+
+    def _tidy(self, role: HeldLease) -> None:
+        self._janitor.run_once(role, stopping=self._is_stopping)
 
     def _is_stopping(self) -> bool:
         return any(item.stopping for item in self._roles)

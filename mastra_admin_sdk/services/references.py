@@ -61,6 +61,11 @@ class Resolver:
         known = [item for item in self._storage.deployments.list() if item.project_id in projects]
         return _pick("deployment", wanted, known, names)
 
+    def name(self, deployment: Deployment) -> str:
+        """Return how people refer to a deployment: ``team/project/slug``."""
+        project = self._storage.projects.get(deployment.project_id)
+        return f"{self._storage.teams.get(project.team_id).slug}/{project.slug}/{deployment.slug}"
+
     def build(self, reference: Any) -> Build:
         """Return the build that is meant, fresh from the storage."""
         wanted = _key(reference)
