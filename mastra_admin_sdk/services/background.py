@@ -1,4 +1,4 @@
-"""The background work of a home, as threads of one process: builds, supervision, ingestion, tidying."""
+"""The background work of a home, as threads of one process: builds, supervision, ingestion, tidying, triggers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ class Duty:
 
 
 class Background:
-    """Starts and stops the threads. Processes that run them at once share the work by claims and leases."""
+    """Starts and stops the threads. Processes that run them at once share the work by claims and leases.
+
+    ``duties`` are further roles.
+    """
 
     def __init__(
         self,
@@ -42,9 +45,11 @@ class Background:
         supervisor: Supervisor,
         ingester: Ingester,
         janitor: Janitor,
+        duties: Sequence[Duty] = (),
     ) -> None:
         self._parts, self._make_worker = parts, make_worker
         self._supervisor, self._ingester, self._janitor = supervisor, ingester, janitor
+        self._duties = tuple(duties)
         self._workers: list[BuildWorker] = []
         self._roles: list[RoleThread] = []
 
@@ -61,7 +66,7 @@ class Background:
         ingest = RoleThread(INGESTER, self._ingest, poll, self._parts.leases)
         supervise = RoleThread(SUPERVISOR, self._supervise, _SUPERVISE_SECONDS, self._parts.leases)
         tidy = RoleThread(JANITOR, self._tidy, TIDY_SECONDS, self._parts.leases)
-        self._roles = [ingest, supervise, tidy]
+        self._roles = [ingest, supervise, tidy, *map(self._make_role, self._duties)]
         self._workers = [self._make_worker() for _ in range(max(1, int(self._parts.settings.build_concurrency)))]
         for role in self._roles:
             role.start()
