@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from mastra_admin_sdk.models import Event
+from mastra_admin_sdk.models import Build, BuildStatus, Deployment, Event, choose
 
+from .history import find_builds, frame_builds, frame_deployments, frame_events
 from .objects import LiveBuild, LiveDeployment, Services
 from .parts import Parts
 from .references import BuildRef, DeploymentRef, ProjectRef
+from .telemetry import Moment, parse_moment
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class DeploymentCollection:
@@ -27,6 +33,12 @@ class DeploymentCollection:
         found = self._services.parts.storage.deployments.list(project_id)
         return [LiveDeployment(item, self._services) for item in found]
 
+    def frame(self, project: ProjectRef | None = None) -> pd.DataFrame:
+        """Return a row a deployment of a project, or of all, newest first: `columns.DEPLOYMENT_COLUMNS`."""
+        project_id = self._services.resolver.project(project).id if project is not None else None
+        storage = self._services.parts.storage
+        return frame_deployments(storage, storage.deployments.list(project_id))
+
     def delete(self, reference: DeploymentRef) -> None:
         """Stop a deployment and remove its records, artifacts, logs and data; telemetry stays."""
         self._services.deployments.delete(self._services.resolver.deployment(reference))
@@ -42,11 +54,66 @@ class BuildCollection:
         """Return a build by id or ``<deployment>#<number>``."""
         return LiveBuild(self._services.resolver.build(reference), self._services)
 
-    def list(self, deployment: DeploymentRef | None = None, *, limit: int | None = 100) -> Sequence[LiveBuild]:
-        """Return builds of a deployment, or all, newest first."""
-        deployment_id = self._services.resolver.deployment(deployment).id if deployment is not None else None
-        found = self._services.parts.storage.builds.list(deployment_id, limit=limit)
+    def list(
+        self,
+        deployment: DeploymentRef | None = None,
+        *,
+        project: ProjectRef | None = None,
+        status: BuildStatus | str | None = None,
+        since: Moment | None = None,
+        limit: int | None = 100,
+    ) -> Sequence[LiveBuild]:
+        """Return builds, newest first; filters as in `frame`."""
+        found = self._find(project, deployment, status, since, limit)
         return [LiveBuild(item, self._services) for item in found]
+
+    def frame(
+        self,
+        *,
+        project: ProjectRef | None = None,
+        deployment: DeploymentRef | None = None,
+        status: BuildStatus | str | None = None,
+        since: Moment | None = None,
+        limit: int | None = 1000,
+    ) -> pd.DataFrame:
+        """Return a row a build, newest first.
+
+        Parameters:
+            project, deployment: whose; all unless given.
+            status: such as ``failed``.
+            since: those queued after that: ``"7d"``, an aware datetime.
+            limit: how many at most; ``None`` for all.
+
+        Returns:
+            Columns and dtypes of `columns.BUILD_COLUMNS`. ``frame.attrs["truncated"]`` says whether the limit cut it.
+
+        Example:
+            >>> admin.builds.frame(project="weather-agent", since="7d").groupby("status").total_s.median()
+        """
+        found = self._find(project, deployment, status, since, limit)
+        return _say_if_cut(frame_builds(self._services.parts.storage, found), limit)
+
+    def _find(
+        self,
+        project: ProjectRef | None,
+        deployment: DeploymentRef | None,
+        status: BuildStatus | str | None,
+        since: Moment | None,
+        limit: int | None,
+    ) -> Sequence[Build]:
+        storage, resolver = self._services.parts.storage, self._services.resolver
+        owners: Sequence[Deployment] | None = None
+        if deployment is not None:
+            owners = [resolver.deployment(deployment)]
+        elif project is not None:
+            owners = storage.deployments.list(resolver.project(project).id)
+        return find_builds(
+            storage,
+            owners,
+            statuses=[choose(BuildStatus, status)] if status is not None else None,
+            since=parse_moment(since) if since is not None else None,
+            limit=limit,
+        )
 
 
 class EventCollection:
@@ -56,7 +123,50 @@ class EventCollection:
         self._parts = parts
 
     def list(
-        self, *, object_type: str | None = None, object_id: str | None = None, limit: int = 1000
+        self,
+        *,
+        object_type: str | None = None,
+        object_id: str | None = None,
+        action: str | None = None,
+        actor: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        limit: int | None = 1000,
     ) -> Sequence[Event]:
-        """Return who did what, newest first."""
-        return self._parts.storage.events.list(object_type=object_type, object_id=object_id, limit=limit)
+        """Return who did what, newest first.
+
+        Parameters:
+            object_type: ``team``, ``project``, ``deployment``, ``build`` …
+            object_id: of one object.
+            action: such as ``deploy`` or ``set_env``.
+            actor: who.
+            since, until: a range of time: ``"24h"``, aware datetimes.
+            limit: how many at most; ``None`` for all.
+        """
+        return self._parts.storage.events.list(
+            object_type=object_type,
+            object_id=object_id,
+            action=action,
+            actor=actor,
+            since=parse_moment(since) if since is not None else None,
+            until=parse_moment(until) if until is not None else None,
+            limit=limit,
+        )
+
+    def frame(self, *, limit: int | None = 1000, **filters: Any) -> pd.DataFrame:
+        """Return a row an event, newest first: who did what to what, when, and from where; filters as in `list`.
+
+        Returns:
+            Columns and dtypes of `columns.EVENT_COLUMNS`. ``frame.attrs["truncated"]`` says whether the limit cut it.
+
+        Example:
+            >>> admin.events.frame(since="24h", object_type="deployment")
+        """
+        return _say_if_cut(frame_events(self._parts.storage, self.list(limit=limit, **filters)), limit)
+
+
+def _say_if_cut(frame: pd.DataFrame, limit: int | None) -> pd.DataFrame:
+    """Leave a note in ``frame.attrs`` when the limit cut the result: a cut result must not look like all there is."""
+    frame.attrs["limit"] = limit
+    frame.attrs["truncated"] = limit is not None and len(frame) >= limit
+    return frame

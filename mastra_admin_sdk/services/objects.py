@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +16,30 @@ from mastra_admin_sdk.display.cards import render_build, render_deployment
 from mastra_admin_sdk.display.progress import ProgressPrinter, say_detached
 from mastra_admin_sdk.errors import NotFound, RequestFailed
 from mastra_admin_sdk.linelog import follow_lines, read_lines
-from mastra_admin_sdk.models import Build, BuildStatus, Deployment, LogLine, Process, Project, Strategy, choose
+from mastra_admin_sdk.models import (
+    Build,
+    BuildStatus,
+    Deployment,
+    DeploymentType,
+    LogLine,
+    Process,
+    Project,
+    Strategy,
+    choose,
+)
 
+from .artifacts import list_kept
 from .clients import Agent, Workflow
 from .deployments import DeploymentService
 from .environment import Environment, ImportedEnv, show_env
+from .history import expect_seconds
+from .lifetimes import Ttl
 from .parts import Parts
+from .previews import PreviewService
 from .queue import BuildQueue
-from .references import BuildRef, Resolver
+from .references import BuildRef, DeploymentRef, Resolver
 from .requests import Response, request
+from .retention import Retention
 from .telemetry import TelemetryService
 from .waiting import BuildWaiter, OnProgress
 
@@ -204,6 +220,23 @@ class LiveDeployment:
         """Its builds, newest first."""
         return [LiveBuild(item, self._services) for item in self._services.parts.storage.builds.list(self.id)]
 
+    def expected_seconds(self) -> Mapping[str, float]:
+        """Return the seconds that each phase of its next deploy is likely to take, from its last ones.
+
+        Empty before the first has succeeded. ``sum(live.expected_seconds().values())`` is how long to wait.
+        """
+        return expect_seconds(self._services.parts.storage, self.id)
+
+    @property
+    def kept_builds(self) -> Sequence[LiveBuild]:
+        """The builds that one can go back to, newest first: those that served and whose artifact is kept."""
+        return [LiveBuild(item, self._services) for item in list_kept(self._services.parts, self.record)]
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When it is removed, if it is a preview that isn't deployed again before; ``None``: never."""
+        return self.record.expires_at
+
     def refresh(self) -> LiveDeployment:
         """Read the record anew and return this object."""
         self.record = self._services.parts.storage.deployments.get(self.id)
@@ -234,11 +267,27 @@ class LiveDeployment:
             on_progress: called with the build's record as it changes.
         """
         self.refresh()
-        if isinstance(to, int):
+        if isinstance(to, int) and not isinstance(to, bool):
             target: Build | None = self._services.parts.storage.builds.get_by_number(self.id, to)
         else:
             target = self._services.resolver.build(to) if to is not None else None
         return self._follow_up(self._services.deployments.rollback(self.record, target), wait, on_progress)
+
+    def promote(
+        self, to: DeploymentRef | DeploymentType, *, wait: bool = True, on_progress: OnProgress | None = None
+    ) -> LiveBuild:
+        """Start what this deployment serves on another one of the project, with the other one's own environment.
+
+        Parameters:
+            to: the other one, or a type such as ``"production"``; see `MastraAdmin.promote`.
+            wait: wait until it serves.
+            on_progress: called with the build's record as it changes.
+
+        Returns:
+            The build of the other deployment.
+        """
+        build = self._services.deployments.promote(self.refresh().record, to)
+        return self._follow_up(build, wait, on_progress)
 
     def stop(self) -> LiveDeployment:
         """Drain and stop its servers, free its ports and routes; data and artifacts stay."""
@@ -248,6 +297,16 @@ class LiveDeployment:
     def set_strategy(self, strategy: Strategy | str) -> LiveDeployment:
         """Choose how a new server takes over: ``swap`` (beside the old one) or ``recreate`` (after it has stopped)."""
         self._services.parts.storage.deployments.update(self.id, strategy=choose(Strategy, strategy))
+        return self.refresh()
+
+    def set_retention(self, keep: int | None) -> LiveDeployment:
+        """Choose how many artifacts are kept for going back, besides those in use; ``None``: as the setting says."""
+        Retention(self._services.parts).set_keep(self.record, keep)
+        return self.refresh()
+
+    def set_ttl(self, ttl: Ttl | None) -> LiveDeployment:
+        """Give a preview another time to live, from now on: as ``ttl`` of `MastraAdmin.deploy`."""
+        PreviewService(self._services.parts, self._services.deployments).set_ttl(self.record, ttl)
         return self.refresh()
 
     def set_env(self, variables: Mapping[str, str | None], *, secret: bool = True) -> LiveDeployment:

@@ -12,6 +12,7 @@ from mastra_admin_sdk.models import Project, SourceProject, SourceType, Team
 from .addresses import make_slug
 from .deployments import DeploymentService
 from .environment import Environment, ImportedEnv
+from .history import frame_projects, frame_teams
 from .names import check_text
 from .parts import Parts
 from .references import ProjectRef, Resolver, TeamRef
@@ -53,6 +54,10 @@ class TeamService:
     def list(self) -> Sequence[Team]:
         """Return all teams, newest first."""
         return self._parts.storage.teams.list()
+
+    def frame(self) -> pd.DataFrame:
+        """Return a row a team, newest first: columns of `columns.TEAM_COLUMNS`."""
+        return frame_teams(self._parts.storage, self.list())
 
     def update(self, team: TeamRef, *, name: str) -> Team:
         """Rename a team; its slug, and with it every address, stays."""
@@ -132,6 +137,10 @@ class ProjectService:
     def list(self, team: TeamRef | None = None) -> Sequence[Project]:
         """Return the projects of a team, or all, newest first."""
         return self._parts.storage.projects.list(self._resolver.team(team).id if team is not None else None)
+
+    def frame(self, team: TeamRef | None = None) -> pd.DataFrame:
+        """Return a row a project of a team, or of all, newest first: columns of `columns.PROJECT_COLUMNS`."""
+        return frame_projects(self._parts.storage, self.list(team))
 
     def relink(self, project: ProjectRef, source: str | Path | SourceProject) -> Project:
         """Tie a project to another source, such as a folder that was moved."""

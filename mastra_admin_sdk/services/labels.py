@@ -1,0 +1,64 @@
+"""Readable names of records."""
+
+from __future__ import annotations
+
+from mastra_admin_sdk.errors import NotFound
+from mastra_admin_sdk.models import Build, Deployment
+from mastra_admin_sdk.ports.storage import AdminStorage
+
+
+class Labels:
+    """Readable names of what the database holds, each read once."""
+
+    def __init__(self, storage: AdminStorage) -> None:
+        self._storage = storage
+        self._teams = {team.id: team.slug for team in storage.teams.list()}
+        self._projects = {project.id: project for project in storage.projects.list()}
+        self._deployments = {item.id: item for item in storage.deployments.list()}
+        self._builds: dict[str, Build | None] = {}
+
+    def team_of(self, project_id: str) -> str | None:
+        """Return the slug of a project's team."""
+        project = self._projects.get(project_id)
+        return self._teams.get(project.team_id) if project else None
+
+    def project(self, project_id: str) -> str | None:
+        """Return the slug of a project."""
+        project = self._projects.get(project_id)
+        return project.slug if project else None
+
+    def deployment(self, deployment_id: str) -> Deployment | None:
+        """Return a deployment, or ``None`` when it is gone."""
+        return self._deployments.get(deployment_id)
+
+    def count_deployments(self, project_id: str) -> int:
+        """Return how many deployments a project has."""
+        return sum(item.project_id == project_id for item in self._deployments.values())
+
+    def build(self, build_id: str | None) -> Build | None:
+        """Return a build, or ``None`` when it is gone."""
+        if build_id is None:
+            return None
+        if build_id not in self._builds:
+            self._builds[build_id] = _read_build(self._storage, build_id)
+        return self._builds[build_id]
+
+    def describe(self, kind: str, object_id: str) -> str | None:
+        """Return how people refer to something, or ``None`` when it is gone."""
+        if kind == "team":
+            return self._teams.get(object_id)
+        if kind == "project":
+            slug = self.project(object_id)
+            return f"{self.team_of(object_id)}/{slug}" if slug else None
+        if kind == "deployment":
+            deployment = self.deployment(object_id)
+            return f"{self.describe('project', deployment.project_id)}/{deployment.slug}" if deployment else None
+        build = self.build(object_id) if kind == "build" else None
+        return f"{self.describe('deployment', build.deployment_id)}#{build.number}" if build else None
+
+
+def _read_build(storage: AdminStorage, build_id: str) -> Build | None:
+    try:
+        return storage.builds.get(build_id)
+    except NotFound:
+        return None

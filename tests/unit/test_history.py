@@ -1,0 +1,152 @@
+"""History as data: fixed columns, readable names, and who did what from where."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pandas as pd
+import pytest
+from fixtures.cli import CommandLine
+from fixtures.house import House
+
+from mastra_admin_sdk.errors import NotFound
+from mastra_admin_sdk.models import Build, BuildKind, BuildStatus, BuildTrigger, utc_now
+from mastra_admin_sdk.services.actors import Origin, acting
+from mastra_admin_sdk.services.columns import (
+    BUILD_COLUMNS,
+    DEPLOYMENT_COLUMNS,
+    EVENT_COLUMNS,
+    PROJECT_COLUMNS,
+    TEAM_COLUMNS,
+)
+from mastra_admin_sdk.services.history import expect_seconds, find_builds, frame_builds, frame_events
+
+
+def list_dtypes(frame: pd.DataFrame) -> dict[str, str]:
+    return {str(name): str(kind) for name, kind in frame.dtypes.items()}
+
+
+def test_frames_have_the_same_columns_and_dtypes_when_they_are_empty(command_line: CommandLine) -> None:
+    with command_line.make_admin() as admin:
+        empty = [
+            (admin.builds.frame(), BUILD_COLUMNS),
+            (admin.events.frame(), EVENT_COLUMNS),
+            (admin.deployments.frame(), DEPLOYMENT_COLUMNS),
+            (admin.projects.frame(), PROJECT_COLUMNS),
+            (admin.teams.frame(), TEAM_COLUMNS),
+        ]
+        assert all(frame.empty for frame, _ in empty)
+    command_line.deploy()
+    with command_line.make_admin() as admin:
+        full = [
+            admin.builds.frame(), admin.events.frame(), admin.deployments.frame(), admin.projects.frame(),
+            admin.teams.frame(),
+        ]  # fmt: skip
+    for (nothing, columns), something in zip(empty, full, strict=True):
+        assert list_dtypes(nothing) == list_dtypes(something) == dict(columns)
+        assert len(something) > 0
+
+
+def test_a_build_is_a_row_with_its_seconds(house: House) -> None:
+    deployment = house.add_deployment()
+    done = house.deploy(deployment)
+    row = frame_builds(house.storage, [done]).iloc[0]
+    assert (row.team, row.project, row.deployment, row.number) == ("search", "weather", "main", 1)
+    assert (row.kind, row.trigger, row.status) == ("deploy", "manual", "succeeded")
+    assert row.total_s >= sum(done.phases.values()) > 0
+    assert row.wait_s >= 0
+    assert row.copy_s == pytest.approx(done.phases["copy"])
+    assert (row.env_version, row.artifact_build, row.error) == ("0.0", done.id, None)
+
+
+def test_stats_of_a_build_become_columns(house: House) -> None:
+    deployment = house.add_deployment()
+    stats = {
+        "dependencies": "hit", "output": "miss", "artifact": "off", "bytes": 5_000_000_000,
+        "peak_memory_bytes": 1, "source_files": 3, "source_bytes": 4,
+    }  # fmt: skip
+    build = house.storage.builds.create(Build(deployment.id, stats=stats, trigger=BuildTrigger.WATCH))
+    row = frame_builds(house.storage, [build]).iloc[0]
+    assert (row.dependencies_cache, row.output_cache, row.artifact_cache) == ("hit", "miss", "off")
+    assert (row.artifact_bytes, row.peak_memory_bytes, row.source_files, row.source_bytes) == (5_000_000_000, 1, 3, 4)
+
+
+def test_builds_of_a_project_are_those_of_all_its_deployments_newest_first(house: House) -> None:
+    project = house.add_project()
+    others = [house.deployments.find_or_create(project, branch=name) for name in ("main", "next")]
+    house.storage.builds.create(Build(house.add_deployment("other").id))
+    made = [house.storage.builds.create(Build(others[place].id)).id for place in (0, 1, 0)]
+    assert [build.id for build in find_builds(house.storage, others)] == made[::-1]
+    assert [build.id for build in find_builds(house.storage, others, limit=2)] == made[:0:-1]
+    assert len(find_builds(house.storage, None)) == 4
+
+
+def test_builds_are_chosen_by_status_and_time(command_line: CommandLine) -> None:
+    command_line.deploy()
+    with command_line.make_admin() as admin:
+        assert len(admin.builds.frame(project="weather-agent", status="succeeded", since="1h")) == 1
+        assert admin.builds.frame(deployment="weather-agent", status="failed").empty
+        assert admin.builds.frame(since=utc_now() + timedelta(hours=1)).empty
+        assert admin.builds.frame(limit=1).attrs == {"limit": 1, "truncated": True}
+        assert admin.builds.frame().attrs["truncated"] is False
+        with pytest.raises(NotFound):
+            admin.builds.frame(project="nobody")
+        assert [build.number for build in admin.builds.list(project="weather-agent")] == [1]
+
+
+def test_events_name_their_objects_also_when_those_are_gone(house: House) -> None:
+    deployment = house.add_deployment()
+    done = house.deploy(deployment)
+    frame = frame_events(house.storage, house.storage.events.list())
+    named = dict(zip(frame.action, frame.object, strict=True))
+    assert named["queue"] == "search/weather/main#1"
+    assert named["live"] == "search/weather/main"
+    house.deployments.delete(house.read(deployment))
+    gone = frame_events(house.storage, house.storage.events.list())
+    assert dict(zip(gone.action, gone.object, strict=True))["live"] == "main"
+    assert done.id in set(gone.object_id)
+
+
+def test_an_event_says_who_did_it_and_from_where(house: House) -> None:
+    house.parts.record("one", "team", "x")
+    with acting(actor="ana", origin=Origin.WEBHOOK), acting(origin="watch"):
+        house.parts.record("two", "team", "x", more=1)
+    house.parts.record("three", "team", "x")
+    frame = frame_events(house.storage, house.storage.events.list())
+    assert list(frame.origin) == ["sdk", "watch", "sdk"]
+    assert list(frame.actor) == ["tester", "ana", "tester"]
+    assert list(frame.details) == [{}, {"more": 1}, {}]
+    assert (frame.pid > 0).all()
+    assert frame.host.notna().all()
+
+
+def test_who_acts_is_a_matter_of_the_thread(house: House) -> None:
+    with acting(actor="ana"):
+        other = threading.Thread(target=house.parts.record, args=("other", "team", "x"))
+        other.start()
+        other.join()
+    assert house.storage.events.list()[0].actor == "tester"
+
+
+def test_what_a_worker_does_comes_from_the_background(command_line: CommandLine) -> None:
+    command_line.deploy()
+    with command_line.make_admin() as admin:
+        frame = admin.events.frame()
+    origin = dict(zip(frame.action, frame.origin, strict=True))
+    assert origin["queue"] == "sdk"
+    assert origin["live"] == "background"
+
+
+def test_expected_seconds_are_medians_of_the_last_that_succeeded(house: House) -> None:
+    deployment = house.add_deployment()
+    assert expect_seconds(house.storage, deployment.id) == {}
+    for seconds in (100, 1, 2, 3, 4, 5):
+        build = house.claim(deployment)
+        phases = {"copy": 0.5, "build": float(seconds)}
+        house.storage.builds.transition(build.id, BuildStatus.DEPLOYING, expected=[BuildStatus.BUILDING])
+        house.storage.builds.transition(
+            build.id, BuildStatus.SUCCEEDED, expected=[BuildStatus.DEPLOYING], phases=phases
+        )
+    assert expect_seconds(house.storage, deployment.id) == {"copy": 0.5, "build": 3.0}
+    assert expect_seconds(house.storage, deployment.id, kind=BuildKind.ROLLBACK) == {}
