@@ -109,6 +109,7 @@ def _caddy(home: Home, settings: Settings) -> Router:
     return LocalRouter(
         home,
         port=settings.router_port,
+        https_port=settings.router_https_port,
         bind=settings.router_bind,
         base_domain=settings.base_domain,
         tls=settings.router_tls or None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mastra_admin_sdk.models import Route, Tls
 
@@ -14,18 +14,40 @@ ROUTER_HEADER = "X-Mastra-Admin-Router"
 ``no-route`` comes with 404 (nothing is registered for the host), ``no-answer`` with 502 to 504 (the server is gone).
 """
 
+MAX_TARGETS = 12
+"""How many targets a route can have."""
+
 
 @dataclass(frozen=True, slots=True)
 class RouterEndpoint:
     """Where the router listens: what a request from this machine connects to, whatever its host name.
 
-    ``ca_file`` is set when its certificates come from an authority of its own: the root to check them against.
+    ``ca_file`` is the root to check certificates against that come from an authority of its own; it is there once such
+    a certificate is. ``https_port`` is where hosts with a certificate of their own are served.
     """
 
     scheme: str
     address: str
     port: int
     ca_file: str | None = None
+    https_port: int | None = None
+
+    @property
+    def secured(self) -> RouterEndpoint:
+        """Where hosts with a certificate of their own are served."""
+        return replace(self, scheme="https", port=self.https_port or self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What came back on a request through a route: ``target`` is ``address:port`` of the server that answered.
+
+    ``target`` is ``None`` when the router itself did, because no server could be reached.
+    """
+
+    status: int
+    target: str | None
+    body: str
 
 
 class Router(ABC):
@@ -60,8 +82,8 @@ class Router(ABC):
         Hosts are compared without regard to case. Repeating it changes nothing.
 
         Raises:
-            InvalidInput: the host is no host name, or the target no address and port.
-            RouterError: as in `start`.
+            InvalidInput: the host is no host name, a target no address and port, or there are too many.
+            RouterError: as in `start`; or the port for hosts with a certificate is taken, when the route needs it.
         """
 
     @abstractmethod
@@ -98,8 +120,19 @@ class Router(ABC):
         """
 
     @abstractmethod
+    def probe(self, host: str, path: str = "/health", *, timeout: float = 10.0) -> Probe:
+        """Send a GET through the route of a host, as anybody's request goes, and return which target answered.
+
+        Raises:
+            RouterError: the router doesn't answer, or not in time.
+        """
+
+    @abstractmethod
     def make_url(self, host: str, tls: Tls = Tls.OFF) -> str:
-        """Return the address that people open for a host, such as ``http://…localhost:8080``."""
+        """Return the address that people open for a host, such as ``http://…localhost:8080``.
+
+        With a ``tls`` of its own it is ``https://…``, on the port for that.
+        """
 
     @property
     @abstractmethod

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from mastra_admin_sdk.errors import RequestFailed, RouterError
+from mastra_admin_sdk.errors import RouterError
 from mastra_admin_sdk.models import Deployment, DeploymentType, Process, Project, Route
 
 from .addresses import make_hosts
 from .parts import Parts
-from .requests import request
 
 _LOCK = "routes"
 _LOCK_TIMEOUT = 60.0
@@ -89,8 +88,11 @@ class Switchboard:
     def check_answer(self, host: str, processes: Sequence[Process], build_id: str) -> None:
         """See that a host leads to servers of a build and to no others, and that one of them answers there.
 
+        A request is sent through the route, and the router tells which server answered it. Whose server listens on
+        that port was seen when it started.
+
         Raises:
-            RouterError: it leads elsewhere, nobody answers, or only with a server's error.
+            RouterError: it leads elsewhere, another one answers, nobody does, or only with a server's error.
         """
         wanted = {f"{item.host}:{item.port}" for item in processes if item.build_id == build_id}
         found = self._parts.router.get_route(host)
@@ -99,16 +101,21 @@ class Switchboard:
                 f"The route of {host} leads to {_join(found.targets if found else ())}, not to {_join(wanted)}.",
                 hint="Look at logs/caddy.log in the home, then deploy again.",
             )
-        try:
-            request(self._parts.router.endpoint, host, "GET", "/health", timeout=10)
-        except RequestFailed as exc:
-            # 401, 403 or 404 are answers of the app too: it may guard or move its health check.
-            if int(exc.evidence.get("status") or 599) >= 500:
-                raise RouterError(
-                    f"{host} didn't answer right after the switch to {_join(wanted)}: {exc.message}",
-                    hint="Look at the server's log, then deploy again.",
-                    evidence=exc.evidence,
-                ) from exc
+        answer = self._parts.router.probe(host)
+        if answer.target not in wanted:
+            raise RouterError(
+                f"{host} was answered by {answer.target or 'the router itself'} right after the switch to "
+                f"{_join(wanted)}, with status {answer.status}.",
+                hint="Look at the server's log, then deploy again.",
+                evidence={"status": answer.status, "body": answer.body},
+            )
+        # 401, 403 or 404 are answers of the app too: it may guard or move its health check.
+        if answer.status >= 500:
+            raise RouterError(
+                f"{host} answered {answer.status} right after the switch to {_join(wanted)}.",
+                hint="Look at the server's log, then deploy again.",
+                evidence={"status": answer.status, "body": answer.body},
+            )
 
     def _agrees(self) -> bool:
         wanted = {_facts_of(route) for route in self._parts.storage.routes.list()}

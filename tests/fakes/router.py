@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from mastra_admin_sdk.errors import InvalidInput, RouterError
 from mastra_admin_sdk.models import Route, Tls
-from mastra_admin_sdk.ports.router import Router, RouterEndpoint
+from mastra_admin_sdk.ports.router import MAX_TARGETS, Probe, Router, RouterEndpoint
 
 HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*")
 
@@ -23,6 +24,7 @@ class FakeRouter(Router):
     """
 
     port: int = 8080
+    https_port: int = 8443
     domain: str = "localhost"
     routes: dict[str, Route] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
@@ -74,12 +76,27 @@ class FakeRouter(Router):
     def count_requests(self, target_host: str, target_port: int) -> int:
         return self.requests[target_host, target_port] if self.running else 0
 
+    def probe(self, host: str, path: str = "/health", *, timeout: float = 10.0) -> Probe:
+        self._check()
+        route = self.routes.get(host.lower())
+        if route is None:
+            return Probe(404, None, "no route")
+        connection = http.client.HTTPConnection(route.target_host, route.target_port, timeout=timeout)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return Probe(answer.status, route.targets[0], answer.read().decode())
+        except OSError as exc:
+            return Probe(502, None, str(exc))
+        finally:
+            connection.close()
+
     def make_url(self, host: str, tls: Tls = Tls.OFF) -> str:
-        return f"http://{host.lower()}:{self.port}"
+        return f"http://{host.lower()}:{self.port}" if tls is Tls.OFF else f"https://{host.lower()}:{self.https_port}"
 
     @property
     def endpoint(self) -> RouterEndpoint:
-        return RouterEndpoint("http", "127.0.0.1", self.port)
+        return RouterEndpoint("http", "127.0.0.1", self.port, https_port=self.https_port)
 
     @property
     def base_domain(self) -> str:
@@ -104,6 +121,8 @@ class FakeRouter(Router):
 
 def _check_route(route: Route) -> Route:
     host = route.host.lower()
-    if not host.isascii() or not HOST.fullmatch(host) or not 1 <= route.target_port <= 65535:
+    ports = [text.rpartition(":")[2] for text in route.targets]
+    usable = len(ports) <= MAX_TARGETS and all(port.isdecimal() and 1 <= int(port) <= 65535 for port in ports)
+    if not host.isascii() or not HOST.fullmatch(host) or not usable:
         raise InvalidInput(f"{route.host!r} to port {route.target_port} can't be a route.")
     return replace(route, host=host)

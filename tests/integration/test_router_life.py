@@ -207,7 +207,7 @@ def test_somebody_else_answering_on_the_port_is_noticed(
 ) -> None:
     router.start()
     monkeypatch.setattr("mastra_admin_sdk.adapters.router.caddy.process._START_TIMEOUT", 0.2)
-    monkeypatch.setattr("mastra_admin_sdk.adapters.router.caddy.process.read_nonce", lambda _: "another's")
+    monkeypatch.setattr("mastra_admin_sdk.adapters.router.caddy.process.read_nonce", lambda *_, **__: "another's")
     with pytest.raises(RouterError, match="doesn't lead to it: somebody else answers"):
         router.start()
 

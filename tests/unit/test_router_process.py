@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 
 from mastra_admin_sdk.adapters.router.caddy import LocalRouter
-from mastra_admin_sdk.adapters.router.caddy.config import check_options
 from mastra_admin_sdk.adapters.router.caddy.listener import open_listener
+from mastra_admin_sdk.adapters.router.caddy.options import RouterOptions, check_options
 from mastra_admin_sdk.adapters.router.caddy.process import find_socket_path, write_atomically
 from mastra_admin_sdk.adapters.router.caddy.program import build_environment, find_program
 from mastra_admin_sdk.errors import RouterError, ToolMissing
 from mastra_admin_sdk.home import Home, open_home
+
+
+def make_options(port: int, *, bind: str = "127.0.0.1", tls: str | None = None) -> RouterOptions:
+    return check_options(port=port, bind=bind, base_domain="localhost", tls=tls, https_port=8443)
 
 
 def write_program(path: Path, text: str) -> str:
@@ -97,22 +101,22 @@ def test_a_taken_port_names_who_has_it() -> None:
     with socket.socket() as stranger:
         stranger.bind(("127.0.0.1", 0))
         stranger.listen()
-        options = check_options(port=stranger.getsockname()[1], bind="127.0.0.1", base_domain="localhost", tls=None)
+        options = make_options(stranger.getsockname()[1])
         with pytest.raises(RouterError, match=f"taken by pid {os.getpid()}") as caught:
-            open_listener(options)
+            open_listener(options, options.port)
     assert "MASTRA_ADMIN_ROUTER_PORT" in caught.value.hint
 
 
 def test_an_address_of_another_machine_is_refused() -> None:
-    options = check_options(port=find_port(), bind="192.0.2.1", base_domain="localhost", tls="off")
+    options = make_options(find_port(), bind="192.0.2.1", tls="off")
     with pytest.raises(RouterError, match=r"can't listen on 192\.0\.2\.1") as caught:
-        open_listener(options)
+        open_listener(options, options.port)
     assert "router_bind" in caught.value.hint
 
 
 def test_the_port_cannot_be_shared_with_another_program() -> None:
-    options = check_options(port=find_port(), bind="127.0.0.1", base_domain="localhost", tls=None)
-    with open_listener(options), socket.socket() as other:
+    options = make_options(find_port())
+    with open_listener(options, options.port), socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         with pytest.raises(OSError, match="in use"):
             other.bind(("127.0.0.1", options.port))

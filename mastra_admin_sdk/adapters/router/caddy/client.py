@@ -8,15 +8,18 @@ import socket
 import ssl
 import struct
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mastra_admin_sdk.errors import RouterError
 
-from .config import IDENTITY_HOST, IDENTITY_ID, RouterOptions, format_target, read_identity
+from .config import IDENTITY_ID, read_identity
+from .options import IDENTITY_HOST, RouterOptions, format_target
 
 _TIMEOUT = 15.0
 _RETRIES = 5
+_SHOWN_BODY = 2000
 
 
 class AdminClient:
@@ -96,25 +99,68 @@ class AdminClient:
         )
 
 
-def read_nonce(options: RouterOptions, timeout: float = 5.0) -> str:
+def read_nonce(options: RouterOptions, timeout: float = 5.0, *, secure: bool = False) -> str:
     """Return the nonce of whoever answers on the router's port; empty when the answer is no router's of ours.
+
+    With ``secure`` it is the port for hosts with a certificate that is asked.
 
     Raises:
         OSError: nobody answers, or not in time.
     """
-    with socket.create_connection((options.local_address, options.port), timeout) as raw:
-        connection = http.client.HTTPConnection(IDENTITY_HOST, timeout=timeout)
-        connection.sock = raw if options.tls == "off" else _wrap(raw)
-        try:
-            connection.request("GET", "/", headers={"Host": IDENTITY_HOST})
-            found = json.loads(connection.getresponse().read(4096))
-            return str(found["nonce"])
-        except http.client.HTTPException as exc:
-            raise ConnectionError(f"no usable answer from {format_target(options.bind, options.port)}") from exc
-        except (ValueError, LookupError, TypeError):
-            return ""
-        finally:
-            connection.close()
+    port = options.secure_port if secure else options.port
+    encrypted = secure or options.scheme == "https"
+    connection = http.client.HTTPConnection(IDENTITY_HOST, timeout=timeout)
+    connection.sock = connect(options, port, IDENTITY_HOST if encrypted else "", timeout)
+    try:
+        connection.request("GET", "/", headers={"Host": IDENTITY_HOST})
+        found = json.loads(connection.getresponse().read(4096))
+        return str(found["nonce"])
+    except http.client.HTTPException as exc:
+        raise ConnectionError(f"no usable answer from {format_target(options.bind, port)}") from exc
+    except (ValueError, LookupError, TypeError):
+        return ""
+    finally:
+        connection.close()
+
+
+def send_probe(
+    options: RouterOptions, host: str, path: str, headers: Mapping[str, str], *, secure: bool, timeout: float
+) -> tuple[http.client.HTTPResponse, str]:
+    """Send a GET for a host and return the answer and how its body begins.
+
+    Raises:
+        OSError, http.client.HTTPException: nobody answers usably, or not in time.
+    """
+    port = options.secure_port if secure else options.port
+    encrypted = secure or options.scheme == "https"
+    connection = http.client.HTTPConnection(host, timeout=timeout)
+    connection.sock = connect(options, port, host if encrypted else "", timeout)
+    try:
+        connection.request("GET", path, headers={"Host": host, **headers})
+        answer = connection.getresponse()
+        return answer, answer.read(_SHOWN_BODY).decode("utf-8", errors="replace")
+    finally:
+        connection.close()
+
+
+def connect(options: RouterOptions, port: int, tls_host: str = "", timeout: float = 5.0) -> socket.socket:
+    """Return a connection to one of the router's ports, encrypted for a host if one is named.
+
+    Raises:
+        OSError: nobody answers, not in time, or there is no certificate for the host.
+    """
+    raw = socket.create_connection((options.local_address, port), timeout)
+    if not tls_host:
+        return raw
+    # The certificate is not what proves the identity here, the nonce is: only the admin socket tells it.
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        return context.wrap_socket(raw, server_hostname=tls_host)
+    except BaseException:
+        raw.close()
+        raise
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -134,11 +180,3 @@ def _read_peer(connection: socket.socket) -> int:
     size = struct.calcsize("3i")
     pid, _, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
     return int(pid)
-
-
-def _wrap(raw: socket.socket) -> ssl.SSLSocket:
-    # The certificate is not what proves the identity here, the nonce is: only the admin socket tells it.
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context.wrap_socket(raw, server_hostname=IDENTITY_HOST)

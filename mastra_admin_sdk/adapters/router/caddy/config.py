@@ -1,241 +1,174 @@
-"""Routes and settings to Caddy's JSON and back. Pure: nothing here reads or writes anything.
-
-A route's entry names its host; where it leads stands in a small file of its own, which Caddy reads for each request.
-So a switch of target replaces one file, atomically, and Caddy's configuration stays as it is. That matters: a change
-of configuration makes Caddy end connections whose request it has not read yet, and closes idle ones.
-"""
+"""The whole of Caddy's configuration, from settings and routes. Pure: nothing here reads or writes anything."""
 
 from __future__ import annotations
 
-import hashlib
-import ipaddress
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Any
 
-from mastra_admin_sdk.errors import InvalidInput
 from mastra_admin_sdk.models import Route, Tls
 from mastra_admin_sdk.ports.router import ROUTER_HEADER
 
-Entry = Mapping[str, Any]
+from .entries import Entry, build_redirect, build_route, is_route
+from .options import IDENTITY_HOST, RouterOptions
 
-IDENTITY_HOST = "router.mastra-admin.invalid"
+APPS_PATH = "/config/apps"
 IDENTITY_ID = "mastra-admin-router"
-TARGETS_FOLDER = "targets"
-ROUTES_PATH = "/config/apps/http/servers/router/routes"
+PROBE_HEADER = "X-Mastra-Admin-Probe"
+TARGET_HEADER = "X-Mastra-Admin-Target"
 
-_LABEL = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
-_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+_PROBE_ID = "mastra-admin-probe"
+_MAIN, _SECURE = "router", "secure"
 
 
 @dataclass(frozen=True, slots=True)
-class RouterOptions:
-    """Where the router listens, checked by `check_options`."""
+class Instance:
+    """What one running Caddy goes by.
 
-    bind: str
-    port: int
-    base_domain: str
-    tls: Tls
-
-    @property
-    def scheme(self) -> str:
-        """What its addresses begin with."""
-        return "http" if self.tls is Tls.OFF else "https"
-
-    @property
-    def local_address(self) -> str:
-        """What a request from this machine connects to."""
-        address = ipaddress.ip_address(self.bind)
-        if not address.is_unspecified:
-            return self.bind
-        return "127.0.0.1" if address.version == 4 else "::1"
-
-    def make_url(self, host: str) -> str:
-        """Return the address that people open for a host."""
-        suffix = "" if self.port == _DEFAULT_PORTS[self.scheme] else f":{self.port}"
-        return f"{self.scheme}://{host}{suffix}"
-
-
-def check_options(*, port: int, bind: str, base_domain: str, tls: str | None) -> RouterOptions:
-    """Return the options, or raise `InvalidInput` naming the one that can't be used.
-
-    Listening beyond this machine takes a choice of TLS: without one, what agents say would cross the network in clear.
+    ``listener`` and ``secure_listener`` are numbers of inherited file descriptors; the second is ``None`` when its port
+    was taken. ``nonce`` is what the identity route answers, new with each configuration. A request that carries
+    ``secret`` is told which target answered it.
     """
-    try:
-        address = ipaddress.ip_address({"localhost": "127.0.0.1"}.get(bind, bind))
-    except ValueError as exc:
-        raise InvalidInput(
-            f"The router can't listen on {bind!r}: it takes an IP address.",
-            hint="Use 127.0.0.1 for this machine alone, 0.0.0.0 for every interface.",
-        ) from exc
-    if not 1 <= port <= 65535:
-        raise InvalidInput(f"The router can't listen on port {port}.", hint="Choose one from 1 to 65535.")
-    if tls not in (None, *Tls):
-        raise InvalidInput(f"The router knows no tls={tls!r}.", hint='It takes "off", "auto" or "internal".')
-    if tls is None and not address.is_loopback:
-        raise InvalidInput(
-            f"The router would be reachable from other machines on {bind} without TLS.",
-            hint='Choose tls="auto" (public certificates), "internal" (an authority of your own) or "off".',
-        )
-    return RouterOptions(str(address), port, check_host(base_domain), Tls(tls or Tls.OFF))
+
+    listener: int
+    secure_listener: int | None
+    nonce: str
+    secret: str
 
 
-def check_host(host: str) -> str:
-    """Return a host name in lower case, or raise `InvalidInput`: only DNS labels pass, no wildcard, no placeholder."""
-    lowered = host.lower()
-    if len(lowered) > 253 or not lowered.isascii() or not _HOST.fullmatch(lowered) or lowered == IDENTITY_HOST:
-        raise InvalidInput(
-            f"{host[:300]!r} can't be the host of a route.",
-            hint="A host is made of labels of letters, digits and inner hyphens, 1 to 63 each, joined by dots.",
-        )
-    return lowered
-
-
-def check_route(route: Route) -> Route:
-    """Return the route with its host in lower case, or raise `InvalidInput`."""
-    target = route.target_host
-    try:
-        ipaddress.ip_address(target)
-    except ValueError as exc:
-        if not _HOST.fullmatch(target.lower()):
-            raise InvalidInput(f"A route can't lead to {target[:300]!r}.", hint="Use an IP address or a name.") from exc
-    if not 1 <= route.target_port <= 65535:
-        raise InvalidInput(f"A route can't lead to port {route.target_port}.")
-    return replace(route, host=check_host(route.host))
-
-
-# --- routes -----------------------------------------------------------------------------------------------------------
-
-
-def make_key(host: str) -> str:
-    """Return the ``@id`` of a host's route, which is also the name of the file that holds its target."""
-    return f"route-{hashlib.sha256(host.encode()).hexdigest()[:20]}"
-
-
-def format_target(host: str, port: int) -> str:
-    """Return a target as Caddy dials and reports it: ``127.0.0.1:4101`` or ``[::1]:4101``."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def parse_target(text: str) -> tuple[str, int] | None:
-    """Return host and port of what `format_target` wrote; ``None`` for anything else."""
-    host, separator, port = text.strip().rpartition(":")
-    return (host.strip("[]"), int(port)) if separator and host and port.isdecimal() else None
-
-
-def build_route(route: Route) -> dict[str, Any]:
-    """Return the entry of a route."""
-    key = make_key(route.host)
-    facts = {"deployment_id": route.deployment_id, "route_id": route.id, "created_at": route.created_at.isoformat()}
-    return {
-        "@id": key,
-        "match": [{"host": [route.host]}],
-        "handle": [{"handler": "vars", **facts}, _build_proxy(key)],
-        "terminal": True,
-    }
-
-
-def parse_route(entry: Entry, target: tuple[str, int] | None) -> Route | None:
-    """Return the route that an entry stands for; ``None`` when it is none of ours or leads nowhere."""
-    if not str(entry.get("@id", "")).startswith("route-") or target is None:
-        return None
-    try:
-        facts = entry["handle"][0]
-        return Route(
-            entry["match"][0]["host"][0],
-            *target,
-            deployment_id=facts["deployment_id"],
-            id=facts["route_id"],
-            created_at=datetime.fromisoformat(facts["created_at"]).astimezone(UTC),
-        )
-    except (LookupError, TypeError, ValueError):
-        return None
-
-
-def _build_proxy(key: str) -> dict[str, Any]:
-    return {
-        "handler": "reverse_proxy",
-        # Relative to Caddy's working folder: a path with braces would end the placeholder early.
-        "upstreams": [{"dial": f"{{file.{TARGETS_FOLDER}/{key}}}"}],
-        # A request that read the old target just before it closed is sent to the new one: a refused connection is
-        # dialled again, and each attempt reads the file again.
-        "load_balancing": {"try_duration": "500ms", "try_interval": "50ms"},
-        # Event streams and answers without a length are flushed at once anyway. -1 would do it for all, but then Caddy
-        # no longer tells the server that a client has gone, and its requests would count as open while draining.
-        "flush_interval": "1ms",
-        # A change of configuration would otherwise close the websockets of every route.
-        "stream_close_delay": "24h",
-        "headers": {"response": {"delete": [ROUTER_HEADER]}},
-        # No time limit on answers: an agent's turn may take hours. Idle connections are dropped before Node (5 s) does.
-        "transport": {"protocol": "http", "compression": False, "keep_alive": {"idle_timeout": "2s"}},
-    }
-
-
-# --- the whole configuration ------------------------------------------------------------------------------------------
-
-
-def build_config(options: RouterOptions, *, listener: int, socket: str, log_file: str, nonce: str) -> dict[str, Any]:
-    """Return the configuration that Caddy starts with: no routes yet.
+def build_config(
+    options: RouterOptions, instance: Instance, routes: Iterable[Route] = (), *, socket: str, log_file: str
+) -> dict[str, Any]:
+    """Return a configuration to start Caddy with.
 
     Parameters:
-        listener: number of the inherited file descriptor that listens on the port.
+        options: where it listens.
+        instance: what it goes by.
+        routes: the routes in it.
         socket: path of the Unix socket of the admin API.
         log_file: path of Caddy's own log.
-        nonce: what the identity route answers.
     """
     return {
         "admin": {"listen": f"unix/{socket}|0600", "config": {"persist": False}},
         "logging": {"logs": {"default": _build_log(log_file)}},
-        "apps": {"http": _build_http(options, listener, nonce), **_build_tls_apps(options)},
+        "apps": build_apps(options, instance, routes),
     }
 
 
-def build_routes(options: RouterOptions, routes: Iterable[Route], nonce: str) -> list[dict[str, Any]]:
-    """Return the whole list of entries: ours first, the routes by host, the answer to unknown hosts last."""
+def build_apps(options: RouterOptions, instance: Instance, routes: Iterable[Route]) -> dict[str, Any]:
+    """Return the part of the configuration that changes with the routes."""
     ordered = sorted(routes, key=lambda route: route.host)
-    return [_CLOSE_CONNECTIONS, _build_identity(options, nonce), *map(build_route, ordered), _UNKNOWN_HOST]
+    return {"http": _build_http(options, instance, ordered), **_build_tls_apps(options, ordered)}
 
 
 def read_identity(entry: Entry) -> dict[str, Any]:
-    """Return what the identity entry says: nonce, bind, port and tls."""
+    """Return what the identity entry says: nonce, bind, port, tls, https_port and listeners."""
     found: dict[str, Any] = json.loads(entry["handle"][0]["body"])
     return found
 
 
-def list_route_keys(entries: Sequence[Entry]) -> list[str]:
-    """Return the ids of the entries that are routes to deployments."""
-    return [str(entry["@id"]) for entry in entries if str(entry.get("@id", "")).startswith("route-")]
+def read_instance(apps: Mapping[str, Any]) -> Instance:
+    """Return what the Caddy goes by whose configuration this is."""
+    entries = {entry.get("@id"): entry for entry in apps["http"]["servers"][_MAIN]["routes"]}
+    identity = read_identity(entries[IDENTITY_ID])
+    (secret,) = entries[_PROBE_ID]["match"][0]["header"][PROBE_HEADER]
+    main, secure = identity["listeners"]
+    return Instance(main, secure, identity["nonce"], secret)
 
 
-def _build_http(options: RouterOptions, listener: int, nonce: str) -> dict[str, Any]:
+def list_entries(apps: Mapping[str, Any]) -> dict[str, Entry]:
+    """Return the entries of routes to deployments by their ids."""
+    servers = apps["http"]["servers"].values()
+    return {str(entry["@id"]): entry for server in servers for entry in server["routes"] if is_route(entry)}
+
+
+def is_secure_apart(options: RouterOptions, route: Route) -> bool:
+    """True for a route that is served on the port for hosts with a certificate, beside the main one."""
+    return options.tls is Tls.OFF and route.tls is not Tls.OFF
+
+
+def _build_http(options: RouterOptions, instance: Instance, routes: Sequence[Route]) -> dict[str, Any]:
+    identity = _build_identity(options, instance)
+    first = [_CLOSE_CONNECTIONS, _build_probe(instance.secret), identity]
+    apart = [route for route in routes if is_secure_apart(options, route)]
+    main = [build_redirect(options, route) if route in apart else build_route(route) for route in routes]
+    if options.tls is not Tls.OFF:
+        server = _build_server(instance.listener, [*first, *main], secured=True)
+        return {"https_port": options.port, "servers": {_MAIN: server}}
+    servers = {_MAIN: _build_server(instance.listener, [*first, *main], secured=False)}
+    if instance.secure_listener is not None:
+        # Without a host that needs a certificate none is made, not even the authority's own.
+        entries = [_strip_id(item) for item in first] + [build_route(route) for route in apart] if apart else []
+        servers[_SECURE] = _build_server(instance.secure_listener, entries, secured=True)
+    # The ports tell Caddy where challenges of a certificate authority arrive.
+    return {"http_port": options.port, "https_port": options.https_port, "servers": servers}
+
+
+def _build_server(listener: int, entries: Sequence[Entry], *, secured: bool) -> dict[str, Any]:
     server: dict[str, Any] = {
         # Inherited, so that all configurations share one kernel socket. Sockets that Caddy opens itself are reopened
         # with SO_REUSEPORT at each change: waiting connections are reset, and a second Caddy could share the port.
         "listen": [f"fd/{listener}"],
         "protocols": ["h1", "h2"],
-        "routes": build_routes(options, (), nonce),
+        "routes": [*entries, _UNKNOWN_HOST],
         "errors": {"routes": [_NO_ANSWER]},
     }
-    if options.tls is Tls.OFF:
-        return {"servers": {"router": {**server, "automatic_https": {"disable": True}}}}
-    secured = {"automatic_https": {"disable_redirects": True}, "tls_connection_policies": [{}]}
-    return {"https_port": options.port, "servers": {"router": {**server, **secured}}}
+    if not secured:
+        return {**server, "automatic_https": {"disable": True}}
+    return {**server, "automatic_https": {"disable_redirects": True}, "tls_connection_policies": [{}]}
 
 
-def _build_tls_apps(options: RouterOptions) -> dict[str, Any]:
-    if options.tls is Tls.OFF:
+def _build_tls_apps(options: RouterOptions, routes: Sequence[Route]) -> dict[str, Any]:
+    own = [route for route in routes if route.tls is not Tls.OFF]
+    if options.tls is Tls.OFF and not own:
         return {}
-    internal = [{"module": "internal"}]
-    subjects = {"subjects": [IDENTITY_HOST]} if options.tls is Tls.AUTO else {}
+    internal = [IDENTITY_HOST, *(route.host for route in own if route.tls is Tls.INTERNAL)]
+    public = [route.host for route in own if route.tls is Tls.AUTO]
+    policies: list[dict[str, Any]] = [{"subjects": internal, "issuers": [{"module": "internal"}]}]
+    if public:
+        policies.append({"subjects": public})
+    if options.tls is Tls.INTERNAL:
+        policies.append({"issuers": [{"module": "internal"}]})
     return {
-        "tls": {"automation": {"policies": [{**subjects, "issuers": internal}]}},
+        "tls": {"automation": {"policies": policies}},
         # Caddy would try to add its root to the system's trust store, asking for root rights.
         "pki": {"certificate_authorities": {"local": {"install_trust": False}}},
     }
+
+
+def _build_identity(options: RouterOptions, instance: Instance) -> dict[str, Any]:
+    facts = {
+        "nonce": instance.nonce,
+        "bind": options.bind,
+        "port": options.port,
+        "tls": options.tls,
+        "https_port": options.https_port,
+        "listeners": [instance.listener, instance.secure_listener],
+    }
+    return {
+        "@id": IDENTITY_ID,
+        "match": [{"host": [IDENTITY_HOST]}],
+        "handle": [{"handler": "static_response", "body": json.dumps(facts)}],
+        "terminal": True,
+    }
+
+
+def _build_probe(secret: str) -> dict[str, Any]:
+    """Tell whoever knows the secret which target answered, whatever the target itself says; the target learns nothing.
+
+    Deferred: which one it is stands fixed when the answer begins.
+    """
+    target = {"deferred": True, "set": {TARGET_HEADER: ["{http.reverse_proxy.upstream.hostport}"]}}
+    return {
+        "@id": _PROBE_ID,
+        "match": [{"header": {PROBE_HEADER: [secret]}}],
+        "handle": [{"handler": "headers", "request": {"delete": [PROBE_HEADER]}, "response": target}],
+    }
+
+
+def _strip_id(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in entry.items() if name != "@id"}
 
 
 def _build_log(log_file: str) -> dict[str, Any]:
@@ -252,16 +185,6 @@ def _build_log(log_file: str) -> dict[str, Any]:
         },
         "encoder": {"format": "filter", "wrap": {"format": "json", "time_format": "iso8601"}, "fields": hidden},
         "exclude": ["admin.api"],
-    }
-
-
-def _build_identity(options: RouterOptions, nonce: str) -> dict[str, Any]:
-    facts = {"nonce": nonce, "bind": options.bind, "port": options.port, "tls": options.tls}
-    return {
-        "@id": IDENTITY_ID,
-        "match": [{"host": [IDENTITY_HOST]}],
-        "handle": [{"handler": "static_response", "body": json.dumps(facts)}],
-        "terminal": True,
     }
 
 

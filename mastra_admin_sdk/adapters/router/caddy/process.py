@@ -7,12 +7,11 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,12 @@ from mastra_admin_sdk.home import Home
 from mastra_admin_sdk.host import boot_id, is_alive, start_ticks
 
 from .client import AdminClient, read_nonce
-from .config import TARGETS_FOLDER, RouterOptions, build_config, format_target
-from .listener import open_listener
+from .config import Instance, build_config
+from .entries import TARGETS_FOLDER
+from .listener import open_listener, open_secure_listener
+from .options import RouterOptions, format_target
 from .program import build_environment, find_program
+from .targets import TargetFiles
 
 _START_TIMEOUT = 20.0
 _STOP_TIMEOUT = 5.0
@@ -42,7 +44,7 @@ class CaddyProcess:
         self._home, self._options = home, options
         self._program, self._environment = program, environment
         self.folder = Path(os.path.realpath(home.path)) / home.caddy.name
-        self.targets = self.folder / TARGETS_FOLDER
+        self.targets = TargetFiles(self.folder / TARGETS_FOLDER)
         self._socket = find_socket_path(home)
         self._record = home.run / "caddy.json"
         self.client = AdminClient(self._socket)
@@ -72,8 +74,8 @@ class CaddyProcess:
             self._end(known, _STOP_TIMEOUT if self._ask_to_stop() else 0)
         self._clear()
 
-    def confirm(self, nonce: str) -> None:
-        """Wait until the port answers with the nonce of the configuration in force.
+    def confirm(self, nonce: str, *, secure: bool = False) -> None:
+        """Wait until the port (with ``secure``: the one for hosts with a certificate) answers with the nonce in force.
 
         A connection that arrives while configurations change may still meet the old one.
         """
@@ -81,14 +83,15 @@ class CaddyProcess:
         problem = "nobody answers"
         while time.monotonic() < deadline:
             try:
-                if read_nonce(self._options) == nonce:
+                if read_nonce(self._options, secure=secure) == nonce:
                     return
                 problem = "somebody else answers"
             except OSError as exc:
                 problem = str(exc)
             time.sleep(0.02)
+        port = self._options.secure_port if secure else self._options.port
         raise RouterError(
-            f"The router's port {format_target(self._options.bind, self._options.port)} doesn't lead to it: {problem}.",
+            f"The router's port {format_target(self._options.bind, port)} doesn't lead to it: {problem}.",
             hint="Stop the router, or choose another port with router_port (MASTRA_ADMIN_ROUTER_PORT).",
         )
 
@@ -98,15 +101,15 @@ class CaddyProcess:
         program = find_program(self._program)
         nonce = secrets.token_hex(16)
         self._prepare()
-        with open_listener(self._options) as listener:
-            config = build_config(
-                self._options,
-                listener=listener.fileno(),
-                socket=str(self._socket),
-                log_file=str(self._home.logs / "caddy.log"),
-                nonce=nonce,
-            )
-            process = self._spawn(program, config, listener)
+        with ExitStack() as stack:
+            main = stack.enter_context(open_listener(self._options, self._options.port))
+            secure = open_secure_listener(self._options)
+            listeners = [main, stack.enter_context(secure)] if secure else [main]
+            numbers = [item.fileno() for item in listeners]
+            instance = Instance(numbers[0], numbers[1] if secure else None, nonce, secrets.token_hex(16))
+            log_file = str(self._home.logs / "caddy.log")
+            config = build_config(self._options, instance, socket=str(self._socket), log_file=log_file)
+            process = self._spawn(program, config, numbers)
         self._write_record(process.pid)
         self._wait_ready(process)
         _disown(process)
@@ -119,9 +122,9 @@ class CaddyProcess:
         if self._socket.parent != self._home.run:
             _make_private(self._socket.parent)
         self._clear()
-        self.targets.mkdir(mode=0o700, exist_ok=True)
+        self.targets.prepare()
 
-    def _spawn(self, program: str, config: Mapping[str, Any], listener: socket.socket) -> subprocess.Popen[bytes]:
+    def _spawn(self, program: str, config: Mapping[str, Any], listeners: Sequence[int]) -> subprocess.Popen[bytes]:
         environment = build_environment(
             self.folder.parent, self.folder, self._environment, proxies=self._options.tls == "auto"
         )
@@ -138,7 +141,7 @@ class CaddyProcess:
                 cwd=self.folder,
                 env=environment,
                 start_new_session=True,
-                pass_fds=[listener.fileno()],
+                pass_fds=listeners,
             )
 
     def _wait_ready(self, process: subprocess.Popen[bytes]) -> None:
@@ -163,12 +166,12 @@ class CaddyProcess:
         return self._home.logs / "caddy-start.log"
 
     def _check_place(self, identity: Mapping[str, Any]) -> None:
-        wanted = (self._options.bind, self._options.port, self._options.tls)
-        found = (identity["bind"], identity["port"], identity["tls"])
+        options = self._options
+        wanted = (options.bind, options.port, options.tls, options.https_port)
+        found = (identity["bind"], identity["port"], identity["tls"], identity["https_port"])
         if found != wanted:
             raise RouterError(
-                f"The router of this home runs already, on {format_target(found[0], found[1])} with tls={found[2]}, "
-                f"not on {format_target(wanted[0], wanted[1])} with tls={wanted[2]}.",
+                f"The router of this home runs already, {_describe_place(*found)}, not {_describe_place(*wanted)}.",
                 hint="Stop it first (`mastra-admin down`), or use its settings.",
             )
 
@@ -198,8 +201,9 @@ class CaddyProcess:
             )
 
     def _clear(self) -> None:
-        for path in (self._socket, self._record, *self.targets.glob("*")):
+        for path in (self._socket, self._record):
             path.unlink(missing_ok=True)
+        self.targets.clear()
 
     # --- the record ---------------------------------------------------------------------------------------------------
 
@@ -258,6 +262,10 @@ def _describe(pid: int | None) -> dict[str, Any] | None:
     """Return what tells a process from a later one with its pid; nothing when it is gone."""
     ticks = start_ticks(pid) if pid else None
     return None if ticks is None else {"pid": pid, "start_ticks": ticks, "boot_id": boot_id()}
+
+
+def _describe_place(bind: str, port: int, tls: str, https_port: int) -> str:
+    return f"on {format_target(bind, port)} with tls={tls} and port {https_port} for hosts with a certificate"
 
 
 def _disown(process: subprocess.Popen[bytes]) -> None:

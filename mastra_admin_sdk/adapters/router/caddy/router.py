@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -13,25 +15,26 @@ from filelock import FileLock, Timeout
 from mastra_admin_sdk.errors import InvalidInput, RouterError
 from mastra_admin_sdk.home import Home
 from mastra_admin_sdk.models import Route, Tls
-from mastra_admin_sdk.ports.router import Router, RouterEndpoint
+from mastra_admin_sdk.ports.router import ROUTER_HEADER, Probe, Router, RouterEndpoint
 
+from .client import connect, send_probe
 from .config import (
-    ROUTES_PATH,
-    Entry,
-    build_route,
-    build_routes,
-    check_host,
-    check_options,
-    check_route,
-    format_target,
-    list_route_keys,
-    make_key,
-    parse_route,
-    parse_target,
+    APPS_PATH,
+    PROBE_HEADER,
+    TARGET_HEADER,
+    Instance,
+    build_apps,
+    is_secure_apart,
+    list_entries,
+    read_instance,
 )
-from .process import CaddyProcess, write_atomically
+from .entries import build_route, make_key, parse_route
+from .listener import explain_no_secure_port
+from .options import check_host, check_options, check_route, format_target, list_targets
+from .process import CaddyProcess
 
 _LOCK_TIMEOUT = 60.0
+_CERTIFICATE_TIMEOUT = 15.0
 
 
 class LocalRouter(Router):
@@ -43,6 +46,7 @@ class LocalRouter(Router):
     Parameters:
         home: holds its socket, state and log.
         port: what it listens on.
+        https_port: what it listens on for hosts with a certificate of their own, unless ``tls`` gives one to all.
         bind: address that it listens on; one beyond this machine takes a choice of ``tls``.
         base_domain: domain under which hosts are made.
         tls: ``"off"``, ``"auto"`` (certificates from a public authority), ``"internal"`` (from one of its own), or
@@ -63,13 +67,14 @@ class LocalRouter(Router):
         home: Home,
         *,
         port: int = 8080,
+        https_port: int = 8443,
         bind: str = "127.0.0.1",
         base_domain: str = "localhost",
         tls: Tls | None = None,
         environment: Mapping[str, str] | None = None,
         caddy: str = "",
     ) -> None:
-        self._options = check_options(port=port, bind=bind, base_domain=base_domain, tls=tls)
+        self._options = check_options(port=port, bind=bind, base_domain=base_domain, tls=tls, https_port=https_port)
         self._home = home
         self._process = CaddyProcess(home, self._options, program=caddy, environment=dict(environment or {}))
         self._client = self._process.client
@@ -92,16 +97,16 @@ class LocalRouter(Router):
     def register(self, route: Route) -> None:
         wanted = check_route(route)
         with self._lock():
-            entries = self._get_entries()
-            self._write(entries, {**self._read_routes(entries), wanted.host: wanted})
+            apps = self._get_apps()
+            self._write(apps, {**self._read_routes(apps), wanted.host: wanted})
 
     def unregister(self, host: str) -> None:
         with self._lock():
             if self._client.is_listening():
-                entries = self._get_entries()
-                routes = self._read_routes(entries)
+                apps = self._get_apps()
+                routes = self._read_routes(apps)
                 routes.pop(host.lower(), None)
-                self._write(entries, routes)
+                self._write(apps, routes)
 
     def get_route(self, host: str) -> Route | None:
         return {route.host: route for route in self.list_routes()}.get(host.lower())
@@ -109,7 +114,7 @@ class LocalRouter(Router):
     def list_routes(self) -> Sequence[Route]:
         if not self._client.is_listening():
             return []
-        return sorted(self._read_routes(self._client.call("GET", ROUTES_PATH)).values(), key=lambda item: item.host)
+        return sorted(self._read_routes(self._client.call("GET", APPS_PATH)).values(), key=lambda item: item.host)
 
     def reconcile(self, routes: Iterable[Route]) -> int:
         wanted: dict[str, Route] = {}
@@ -120,7 +125,7 @@ class LocalRouter(Router):
         with self._lock():
             if not wanted and not self._client.is_listening():
                 return 0
-            return self._write(self._get_entries(), wanted)
+            return self._write(self._get_apps(), wanted)
 
     def count_requests(self, target_host: str, target_port: int) -> int:
         if not self._client.is_listening():
@@ -129,15 +134,32 @@ class LocalRouter(Router):
         upstreams = self._client.call("GET", "/reverse_proxy/upstreams") or []
         return sum(item["num_requests"] for item in upstreams if item["address"] == target)
 
-    def make_url(self, host: str, tls: Tls = Tls.OFF) -> str:  # noqa: ARG002
-        return self._options.make_url(check_host(host))
+    def probe(self, host: str, path: str = "/health", *, timeout: float = 10.0) -> Probe:
+        checked = check_host(host)
+        try:
+            apps = self._client.call("GET", APPS_PATH)
+            entry = list_entries(apps).get(make_key(checked), {})
+            route = parse_route(entry, self._process.targets.read(make_key(checked)))
+            secure = route is not None and is_secure_apart(self._options, route)
+            headers = {PROBE_HEADER: read_instance(apps).secret}
+            answer, body = send_probe(self._options, checked, path, headers, secure=secure, timeout=timeout)
+        except (OSError, http.client.HTTPException) as exc:
+            raise RouterError(
+                f"The router gave no answer to GET {path} on {checked}: {exc or type(exc).__name__}.",
+                hint="Look at logs/caddy.log in the home, and at the server's log.",
+            ) from exc
+        target = None if answer.headers.get(ROUTER_HEADER) else answer.headers.get(TARGET_HEADER)
+        return Probe(answer.status, target or None, body)
+
+    def make_url(self, host: str, tls: Tls = Tls.OFF) -> str:
+        return self._options.make_url(check_host(host), tls)
 
     @property
     def endpoint(self) -> RouterEndpoint:
         options = self._options
         root = self._process.folder / "data" / "caddy" / "pki" / "authorities" / "local" / "root.crt"
-        ca_file = str(root) if options.tls == "internal" else None
-        return RouterEndpoint(options.scheme, options.local_address, options.port, ca_file)
+        ca_file = None if options.tls == "auto" else str(root)
+        return RouterEndpoint(options.scheme, options.local_address, options.port, ca_file, options.secure_port)
 
     @property
     def base_domain(self) -> str:
@@ -153,47 +175,71 @@ class LocalRouter(Router):
 
     # --- what is in force ---------------------------------------------------------------------------------------------
 
-    def _get_entries(self) -> list[Entry]:
-        """Return the entries in force, starting Caddy if it doesn't run."""
+    def _get_apps(self) -> Mapping[str, Any]:
+        """Return the configuration in force, starting Caddy if it doesn't run."""
         if not self._client.is_listening():
             self._process.start()
-        entries: list[Entry] = self._client.call("GET", ROUTES_PATH)
-        return entries
+        apps: Mapping[str, Any] = self._client.call("GET", APPS_PATH)
+        return apps
 
-    def _read_routes(self, entries: Iterable[Entry]) -> dict[str, Route]:
-        routes = [parse_route(entry, self._read_target(str(entry.get("@id")))) for entry in entries]
+    def _read_routes(self, apps: Mapping[str, Any]) -> dict[str, Route]:
+        routes = [parse_route(entry, self._process.targets.read(key)) for key, entry in list_entries(apps).items()]
         return {route.host: route for route in routes if route is not None}
-
-    def _read_target(self, key: str) -> tuple[str, int] | None:
-        try:
-            return parse_target((self._process.targets / key).read_text(encoding="ascii"))
-        except OSError:
-            return None
 
     # --- changing it --------------------------------------------------------------------------------------------------
 
-    def _write(self, entries: Sequence[Entry], wanted: Mapping[str, Route]) -> int:
+    def _write(self, apps: Mapping[str, Any], wanted: Mapping[str, Route]) -> int:
         """Put ``wanted`` in force, writing what differs only; return how many routes differed."""
-        current = self._read_routes(entries)
+        current = self._read_routes(apps)
         merged = {host: _keep_facts(route, current.get(host)) for host, route in wanted.items()}
-        before = {str(entry["@id"]): entry for entry in entries if "@id" in entry}
+        before = list_entries(apps)
         after = {make_key(route.host): build_route(route) for route in merged.values()}
-        gone = set(list_route_keys(entries)) - set(after)
-        moved = [route for host, route in merged.items() if _target_of(current.get(host)) != _target_of(route)]
+        gone = set(before) - set(after)
+        moved = [route for host, route in merged.items() if _targets_of(current.get(host)) != list_targets(route)]
+        changed = {key for key, entry in after.items() if before.get(key) != entry}
+        instance = read_instance(apps)
+        self._check_secure(instance, merged.values())
         # Targets first: a host must not be in force before it leads somewhere.
         for route in moved:
-            write_atomically(self._process.targets / make_key(route.host), format_target(*_target_of(route)))
-        changed = {key for key, entry in after.items() if before.get(key) != entry}
+            self._process.targets.write(make_key(route.host), list_targets(route))
         if changed or gone:
-            self._replace_entries(merged.values())
+            self._replace(instance, merged.values())
+            self._await_certificates(route for route in merged.values() if make_key(route.host) in changed)
         for key in gone:
-            (self._process.targets / key).unlink(missing_ok=True)
+            self._process.targets.remove(key)
         return len({make_key(route.host) for route in moved} | changed | gone)
 
-    def _replace_entries(self, routes: Iterable[Route]) -> None:
-        nonce = secrets.token_hex(16)
-        self._client.call("PATCH", ROUTES_PATH, build_routes(self._options, routes, nonce))
-        self._process.confirm(nonce)
+    def _check_secure(self, instance: Instance, routes: Iterable[Route]) -> None:
+        for route in routes:
+            if instance.secure_listener is None and is_secure_apart(self._options, route):
+                raise explain_no_secure_port(self._options, route.host)
+
+    def _replace(self, instance: Instance, routes: Collection[Route]) -> None:
+        changed = replace(instance, nonce=secrets.token_hex(16))
+        self._client.call("PATCH", APPS_PATH, build_apps(self._options, changed, routes))
+        self._process.confirm(changed.nonce)
+        if any(is_secure_apart(self._options, route) for route in routes):
+            self._process.confirm(changed.nonce, secure=True)
+
+    def _await_certificates(self, routes: Iterable[Route]) -> None:
+        """Wait until hosts whose certificates we make ourselves have theirs; a public authority takes its own time."""
+        deadline = time.monotonic() + _CERTIFICATE_TIMEOUT
+        for route in routes:
+            if route.tls is Tls.INTERNAL:
+                self._await_certificate(route.host, deadline)
+
+    def _await_certificate(self, host: str, deadline: float) -> None:
+        while True:
+            try:
+                connect(self._options, self._options.secure_port, host).close()
+                return
+            except OSError as exc:
+                if time.monotonic() > deadline:
+                    raise RouterError(
+                        f"The router has no certificate for {host}: {exc}.",
+                        hint="Look at logs/caddy.log in the home.",
+                    ) from exc
+            time.sleep(0.02)
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
@@ -223,5 +269,5 @@ def _keep_facts(route: Route, current: Route | None) -> Route:
     return replace(route, id=current.id, created_at=current.created_at)
 
 
-def _target_of(route: Route | None) -> tuple[Any, ...]:
-    return () if route is None else (route.target_host, route.target_port)
+def _targets_of(route: Route | None) -> tuple[str, ...]:
+    return () if route is None else list_targets(route)
