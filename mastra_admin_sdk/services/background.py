@@ -79,6 +79,7 @@ class Background:
             worker.stop()
         for role in self._roles:
             role.stop()
+        self._supervisor.stop()
         self._workers, self._roles = [], []
 
     def _make_role(self, duty: Duty) -> RoleThread:
@@ -91,7 +92,7 @@ class Background:
         self._ingester.run_once(role, stopping=self._is_stopping)
 
     def _supervise(self, role: HeldLease) -> None:
-        self._supervisor.run_once(role, stopping=self._is_stopping)
+        self._supervisor.begin(role, stopping=self._is_stopping)
 
     def _tidy(self, role: HeldLease) -> None:
         self._janitor.run_once(role, stopping=self._is_stopping)

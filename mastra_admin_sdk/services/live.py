@@ -94,16 +94,17 @@ class PathToLive:
         keep: Sequence[Process] = (),
         replicas: Iterable[int] | None = None,
         unfit: Mapping[str, str] | None = None,
+        restarts: int = 0,
     ) -> list[Process]:
         """Start what a deployment served last again: the current artifact, with the environment its build ran with.
 
-        The other parameters are those of `go_live`.
+        ``restarts`` is how often that was done before; the other parameters are those of `go_live`.
         """
         build = self._parts.storage.builds.get(deployment.current_build_id or "")
         kept = self._parts.storage.builds.get(build.artifact_build_id or build.id)
         project = self._parts.storage.projects.get(deployment.project_id)
         artifact = self._parts.runner.load_artifact(kept.artifact)
-        context = LaunchContext(project, deployment, build, artifact, log, cancel, _ignore_phase, on_live)
+        context = LaunchContext(project, deployment, build, artifact, log, cancel, _ignore_phase, on_live, restarts)
         return self.go_live(context, keep=keep, replicas=replicas, unfit=unfit)
 
     def retire(

@@ -40,7 +40,8 @@ class LaunchContext:
     """Who asks for a server, and how they hear of it.
 
     ``cancel`` may end it, ``on_phase`` is told each phase. ``on_live`` records that the deployment now is this server:
-    called once, right after the switch; when it raises, the switch is taken back.
+    called once, right after the switch, with its main server; when it raises, the switch is taken back. ``restarts`` is
+    how often these servers were started before.
     """
 
     project: Project
@@ -51,6 +52,7 @@ class LaunchContext:
     cancel: CancelCheck
     on_phase: Callable[[str], None]
     on_live: Callable[[Process], object]
+    restarts: int = 0
 
 
 def identify(process: Process) -> ServerIdentity:
@@ -166,7 +168,9 @@ class Servers:
         while True:
             context.cancel()
             port = self._parts.runner.find_port(frozenset(self._list_taken(context.deployment.id) | tried))
-            process = Process(context.deployment.id, context.build.id, LOOPBACK, port, replica=replica)
+            process = Process(
+                context.deployment.id, context.build.id, LOOPBACK, port, replica=replica, restarts=context.restarts
+            )
             log_path = self._parts.home.server_logs / f"{process.id}.log"
             try:
                 return self._parts.storage.processes.create(replace(process, log_path=str(log_path)))

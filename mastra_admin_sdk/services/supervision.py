@@ -1,20 +1,18 @@
 """Supervision: what runs is compared with what should run, and mended.
 
-One pass: servers that ended are recorded with how they ended and started again with growing pauses; servers that no
-record wants are stopped; routes that differ are written again. After a reboot the same pass brings everything back.
+A pass looks at all deployments and has each one that needs it mended, several at a time: servers that ended are
+recorded with how they ended and started again with growing pauses; servers that don't answer are replaced; servers that
+no record wants are stopped; routes that differ are written again. After a reboot the same pass brings everything back.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from datetime import timedelta
-from pathlib import Path
 
-from mastra_admin_sdk.errors import BuildError, Conflict, LeaseLost, MastraAdminError, StaleState
-from mastra_admin_sdk.linelog import LineLog
+from mastra_admin_sdk.errors import Conflict, LeaseLost, MastraAdminError, NotFound, StaleState
 from mastra_admin_sdk.models import (
     BuildStatus,
     Deployment,
@@ -22,24 +20,24 @@ from mastra_admin_sdk.models import (
     DesiredState,
     Process,
     ProcessStatus,
-    utc_now,
 )
 from mastra_admin_sdk.ports.checks import CancelCheck
-from mastra_admin_sdk.redaction import Redactor
 
+from .checkups import Checkups
+from .crew import Crew, Work
 from .leases import HeldLease
 from .live import PathToLive, lock_name
 from .parts import Parts
 from .pipeline import Pipeline
 from .queue import BuildQueue
-from .secrets import open_env
+from .revival import Revival
+from .strays import end_strays
 
 logger = logging.getLogger(__name__)
 
 ROLE = "supervisor"
-MAX_RESTARTS = 5
-_WINDOW = timedelta(minutes=10)
-_LONGEST_PAUSE = 60.0
+_THREADS = 8
+_STRAY_SECONDS = 30.0
 
 
 class Supervisor:
@@ -47,31 +45,65 @@ class Supervisor:
 
     def __init__(self, parts: Parts, path: PathToLive, queue: BuildQueue, pipeline: Pipeline) -> None:
         self._parts, self._path, self._queue, self._pipeline = parts, path, queue, pipeline
-        self._attempts: dict[str, int] = {}
-        self._not_before: dict[str, float] = {}
+        self._revival, self.checkups = Revival(parts, path), Checkups(parts)
+        self._crew = Crew("supervisor", _THREADS)
+        self._strays_at = 0.0
+
+    # --- passes -------------------------------------------------------------------------------------------------------
 
     def run_once(self, role: HeldLease, *, stopping: Callable[[], bool] = lambda: False) -> None:
-        """One pass over all deployments.
+        """One pass, with one piece of work after another in this thread.
 
         Raises:
             LeaseLost: another process has the role by now, or this one is to stop.
         """
+        for _, work in self._list_work(self._make_check(role, stopping)):
+            work()
 
+    def begin(self, role: HeldLease, *, stopping: Callable[[], bool] = lambda: False) -> None:
+        """Begin a pass: what is slow in it is done in threads, so that one deployment doesn't delay the others.
+
+        Raises:
+            LeaseLost: as in `run_once`.
+        """
+        for key, work in self._list_work(self._make_check(role, stopping)):
+            self._crew.submit(key, work)
+        self.checkups.begin(self._parts.storage.processes.list(statuses=[ProcessStatus.RUNNING]))
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Wait until the threads have ended; ``stopping`` of the last pass tells them to.
+
+        One that drains a server at that moment ends with this process; the next supervisor goes on with it.
+        """
+        self.checkups.stop(timeout)
+        self._crew.stop(timeout)
+
+    def _make_check(self, role: HeldLease, stopping: Callable[[], bool]) -> CancelCheck:
         def check() -> None:
             role.check()
             if stopping():
                 raise LeaseLost(f"The {ROLE} of this process is to stop.")
 
-        self._queue.recover()
-        for deployment in self._parts.storage.deployments.list():
+        return check
+
+    def _list_work(self, check: CancelCheck) -> Iterator[tuple[str, Work]]:
+        """Yield what there is to do, each with the key under which it is done one at a time."""
+        yield "builds", self._queue.recover
+        if time.monotonic() >= self._strays_at:
+            self._strays_at = time.monotonic() + _STRAY_SECONDS
+            yield "strays", lambda: end_strays(self._parts, check)
+        deployments = self._parts.storage.deployments.list()
+        self._revival.restarts.forget(item.id for item in deployments)
+        for deployment in deployments:
             check()
-            self._look_after(deployment, check)
-        self._path.routes.sync()
+            if not self._crew.is_busy(deployment.id) and self._may_need_work(deployment):
+                yield deployment.id, lambda item=deployment: self._look_after(item, check)  # type: ignore[misc]
+        yield "routes", self._path.routes.sync
 
     def _look_after(self, deployment: Deployment, check: CancelCheck) -> None:
         try:
-            if self._needs_work(deployment):
-                self._mend(deployment, check)
+            check()
+            self._mend(deployment, check)
         except LeaseLost:
             raise
         except Conflict:
@@ -79,6 +111,14 @@ class Supervisor:
         except (MastraAdminError, OSError) as exc:
             # One deployment that resists must not keep the others from their turn.
             logger.warning("Deployment %s could not be mended: %s", deployment.slug, exc)
+
+    # --- what is to be done -------------------------------------------------------------------------------------------
+
+    def _may_need_work(self, deployment: Deployment) -> bool:
+        try:
+            return self._needs_work(deployment)
+        except NotFound:  # deleted in this moment
+            return False
 
     def _needs_work(self, deployment: Deployment) -> bool:
         if self._is_being_built(deployment):
@@ -88,10 +128,10 @@ class Supervisor:
         alive = self._path.servers.list_alive(deployment.id)
         if not self._is_wanted(deployment):
             return bool(alive or self._parts.storage.routes.list(deployment.id))
-        is_alone = len(alive) == 1 and alive == self._list_serving(deployment)
-        return not (
-            is_alone and deployment.status is DeploymentStatus.RUNNING and self._is_led_to(deployment, alive[0])
-        )
+        serving = self._list_serving(deployment)
+        is_complete = len(alive) == len(serving) == deployment.replicas
+        is_running = deployment.status is DeploymentStatus.RUNNING
+        return not (is_complete and is_running and self._is_led_to(deployment, serving))
 
     def _is_being_built(self, deployment: Deployment) -> bool:
         """True while a build decides what becomes of a deployment.
@@ -119,9 +159,20 @@ class Supervisor:
             and deployment.status is not DeploymentStatus.FAILED
         )
 
-    def _is_led_to(self, deployment: Deployment, process: Process) -> bool:
+    def _is_led_to(self, deployment: Deployment, serving: Sequence[Process]) -> bool:
         project = self._parts.storage.projects.get(deployment.project_id)
-        return self._path.routes.leads_to(project, deployment, [process])
+        return self._path.routes.leads_to(project, deployment, serving)
+
+    def _list_serving(self, deployment: Deployment) -> list[Process]:
+        """The fit servers of the current build, the newest of each replica, in their order."""
+        newest: dict[int, Process] = {}
+        for item in self._path.servers.list_running(deployment.id):
+            is_ours = item.build_id == deployment.current_build_id and item.replica < deployment.replicas
+            if is_ours and not self.checkups.explain_unfit(item):
+                newest.setdefault(item.replica, item)
+        return [newest[replica] for replica in sorted(newest)]
+
+    # --- mending ------------------------------------------------------------------------------------------------------
 
     def _mend(self, deployment: Deployment, check: CancelCheck) -> None:
         with self._parts.leases.hold(lock_name(deployment.id), timeout=0.5, what=deployment.slug) as lock:
@@ -147,103 +198,56 @@ class Supervisor:
             self._settle(deployment)
 
     def _serve(self, deployment: Deployment, check: CancelCheck) -> None:
-        """See that one server of the current build runs, that the hosts lead to it, and that no other is left."""
+        """See that the servers of the current build run, that the hosts lead to them, and that no other is left."""
         serving = self._list_serving(deployment)
-        if serving and not self._is_led_to(deployment, serving[0]):
+        if serving and not self._is_led_to(deployment, serving):
+            # Before anything slow: what crashed or doesn't answer gets no requests while others can take them.
             project = self._parts.storage.projects.get(deployment.project_id)
-            self._path.routes.lead_to(project, deployment, serving[:1])
+            self._path.routes.lead_to(project, deployment, serving)
         if serving and deployment.status is not DeploymentStatus.RUNNING:
             # Whoever started it died before the last word was written.
-            self._record_running(deployment, serving[0])
-        kept = {item.id for item in serving}
+            self._revival.record_running(deployment, len(serving))
+        unfit = self._explain_unfit(deployment)
+        kept = {item.id for item in serving} | unfit.keys()
         self._path.retire(item for item in self._path.servers.list_alive(deployment.id) if item.id not in kept)
-        if not serving:
-            self._bring_back(deployment, check)
+        if len(serving) < deployment.replicas:
+            self._revival.complete(deployment, serving, unfit, check)
 
     def _settle(self, deployment: Deployment) -> Deployment:
         self._pipeline.settle_deployment(deployment.id, "Its last change was interrupted.")
         return self._parts.storage.deployments.get(deployment.id)
 
-    def _list_serving(self, deployment: Deployment) -> list[Process]:
-        """The newest running server of the current build; one is enough."""
+    def _explain_unfit(self, deployment: Deployment) -> dict[str, str]:
+        """Return why servers aren't fit to serve, by id: they stay until others take their place."""
         running = self._path.servers.list_running(deployment.id)
-        return [item for item in running if item.build_id == deployment.current_build_id][:1]
+        ours = [item for item in running if item.build_id == deployment.current_build_id]
+        return {item.id: reason for item in ours if (reason := self.checkups.explain_unfit(item))}
 
     # --- ends ---------------------------------------------------------------------------------------------------------
 
     def _record_ends(self, deployment: Deployment) -> None:
         for process in self._path.servers.list_alive(deployment.id):
             if not self._path.servers.is_running(process):
-                self._path.servers.end(process)
-                self._note_end(deployment, self._parts.storage.processes.get(process.id))
+                self._note_end(deployment, self._path.servers.end(process))
 
     def _note_end(self, deployment: Deployment, process: Process) -> None:
         reason = f"The server ended: {process.exit_reason}"
-        self._parts.record("server_ended", "deployment", deployment.id, process=process.id, reason=reason)
-        if process.build_id == deployment.current_build_id:
-            with suppress(StaleState):  # it was stopped, or failed before
-                self._parts.storage.deployments.transition(
-                    deployment.id,
-                    DeploymentStatus.PENDING,
-                    expected=[DeploymentStatus.RUNNING],
-                    status_reason=reason,
-                )
-
-    # --- bringing back ------------------------------------------------------------------------------------------------
-
-    def _bring_back(self, deployment: Deployment, check: CancelCheck) -> None:
-        recent = self._list_recent_ends(deployment)
-        if len(recent) > MAX_RESTARTS:
-            minutes = _WINDOW.seconds // 60
-            ended = f"The server ended {len(recent)} times within {minutes} minutes: {recent[0].exit_reason}"
-            self._give_up(deployment, ended)
-        elif time.monotonic() >= self._not_before.get(deployment.id, 0.0):
-            self._try(deployment, check, restarts=len(recent))
-
-    def _try(self, deployment: Deployment, check: CancelCheck, *, restarts: int) -> None:
-        # What fails without a server that ended (no port, no router) is tried again too, ever more slowly.
-        attempts = self._attempts[deployment.id] = self._attempts.get(deployment.id, 0) + 1
-        self._not_before[deployment.id] = time.monotonic() + min(_LONGEST_PAUSE, 2.0 ** max(restarts, attempts - 1))
-        try:
-            self._restart(deployment, check, restarts=restarts)
-        except BuildError as exc:
-            self._give_up(deployment, f"The server can't be started again: {exc.message}")
-        else:
-            self._attempts.pop(deployment.id)
-
-    def _restart(self, deployment: Deployment, check: CancelCheck, *, restarts: int) -> None:
-        """Start the current artifact again, with the environment that its build ran with."""
-        build = self._parts.storage.builds.get(deployment.current_build_id or "")
-        path = Path(build.log_path or self._parts.home.build_logs / f"{build.id}.log")
-        redactor = Redactor(open_env(self._parts.secrets, build.env_snapshot)[2])
-
-        def record(process: Process) -> None:
-            self._record_running(deployment, self._parts.storage.processes.update(process.id, restarts=restarts))
-
-        with LineLog(path, redactor) as log:
-            log.write(f"Starting the server again ({restarts} ends before)", stream="info")
-            self._path.revive(deployment, log, check, record)
-
-    def _record_running(self, deployment: Deployment, process: Process) -> None:
-        self._parts.storage.deployments.transition(
-            deployment.id, DeploymentStatus.RUNNING, expected=tuple(DeploymentStatus), status_reason=None
+        self._parts.record(
+            "server_ended",
+            "deployment",
+            deployment.id,
+            process=process.id,
+            replica=process.replica,
+            reason=reason,
+            exit_code=process.exit_code,
+            exit_signal=process.exit_signal,
+            last_lines=process.stats.get("last_lines", []),
         )
-        self._parts.record("restarted", "deployment", deployment.id, process=process.id, restarts=process.restarts)
-
-    def _list_recent_ends(self, deployment: Deployment) -> Sequence[Process]:
-        """Ends that nobody asked for, of the current build, within the window."""
-        ended = self._parts.storage.processes.list(
-            deployment.id, statuses=[ProcessStatus.EXITED], build_id=deployment.current_build_id
-        )
-        since = utc_now() - _WINDOW
-        events = self._parts.storage.events.list(object_type="deployment", object_id=deployment.id)
-        asked = {event.details.get("process") for event in events if event.action == "server_stopped"}
-        return [item for item in ended if item.exited_at and item.exited_at > since and item.id not in asked]
-
-    def _give_up(self, deployment: Deployment, reason: str) -> None:
-        self._path.routes.close(deployment.id)
-        self._parts.storage.deployments.transition(
-            deployment.id, DeploymentStatus.FAILED, expected=tuple(DeploymentStatus), status_reason=reason
-        )
-        self._attempts.pop(deployment.id, None)
-        self._parts.record("gave_up", "deployment", deployment.id, reason=reason)
+        if process.build_id != deployment.current_build_id:
+            return
+        # While others of its kind serve, the deployment runs, with fewer servers.
+        to = DeploymentStatus.RUNNING if self._list_serving(deployment) else DeploymentStatus.PENDING
+        with suppress(StaleState):  # it was stopped, or failed before
+            self._parts.storage.deployments.transition(
+                deployment.id, to, expected=[DeploymentStatus.RUNNING], status_reason=reason
+            )

@@ -19,12 +19,12 @@ from mastra_admin_sdk.models import (
     ProcessStatus,
     utc_now,
 )
-from mastra_admin_sdk.services import supervision
+from mastra_admin_sdk.services import restarts
 
 
 @pytest.fixture(autouse=True)
 def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervision, "_LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(restarts, "_LONGEST_PAUSE", 0.0)
 
 
 @pytest.fixture
@@ -59,31 +59,31 @@ def test_it_gives_up_after_the_limit_and_says_why(house: House, deployment: Depl
     house.runner.behaviour = "crashes_on_boot"
     for folder in house.home.artifacts.iterdir():
         (folder / "behaviour.txt").write_text("crashes_on_boot")
-    house.supervise(times=supervision.MAX_RESTARTS + 2)
+    house.supervise(times=restarts.MAX_RESTARTS + 2)
     found = house.read(deployment)
     assert found.status is DeploymentStatus.FAILED
-    assert f"ended {supervision.MAX_RESTARTS + 1} times" in str(found.status_reason)
+    assert f"ended {restarts.MAX_RESTARTS + 1} times" in str(found.status_reason)
     starts = len(house.runner.starts)
     house.supervise(times=2)
-    assert len(house.runner.starts) == starts == 1 + supervision.MAX_RESTARTS
+    assert len(house.runner.starts) == starts == 1 + restarts.MAX_RESTARTS
     assert house.storage.routes.list() == []
     assert house.alive(deployment) == []
 
 
 def test_ends_long_ago_and_stops_on_request_do_not_count(house: House, deployment: Deployment) -> None:
-    for _ in range(supervision.MAX_RESTARTS + 2):
+    for _ in range(restarts.MAX_RESTARTS + 2):
         house.crash(house.serving(deployment))
         house.supervise()
         for process in house.storage.processes.list(deployment.id, statuses=[ProcessStatus.EXITED]):
             house.storage.processes.update(process.id, exited_at=utc_now() - timedelta(minutes=11))
-    for _ in range(supervision.MAX_RESTARTS + 2):
+    for _ in range(restarts.MAX_RESTARTS + 2):
         house.path.retire(house.alive(deployment), grace=0.0)
         house.supervise()
     assert house.read(deployment).status is DeploymentStatus.RUNNING
 
 
 def test_a_pause_grows_with_each_end(house: House, deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervision, "_LONGEST_PAUSE", 60.0)
+    monkeypatch.setattr(restarts, "_LONGEST_PAUSE", 60.0)
     house.crash(house.serving(deployment))
     house.supervise()
     house.crash(house.serving(deployment))
@@ -109,7 +109,7 @@ def test_a_want_of_ports_is_waited_out(house: House, deployment: Deployment, mon
 
     with monkeypatch.context() as patch:
         patch.setattr(house.runner, "find_port", refuse)
-        house.supervise(times=supervision.MAX_RESTARTS + 3)
+        house.supervise(times=restarts.MAX_RESTARTS + 3)
     assert house.read(deployment).status is DeploymentStatus.PENDING
     house.supervise()
     house.serving(deployment)
