@@ -233,14 +233,16 @@ def test_ending_a_build_kills_what_still_carries_its_mark(home: Home) -> None:
         assert left.wait(10) == -signal.SIGKILL
 
 
-def test_a_lock_file_of_a_missing_package_manager_fails_before_anything_runs(home: Home, log: LineLog) -> None:
+def test_a_package_manager_that_can_not_be_brought_is_named_with_what_to_do(home: Home, log: LineLog) -> None:
     request = make_build_request(home, "tiny_build")
+    change_package(request, packageManager="bun@0.0.0-nobody-published-this")
     source = SourceProject("s", "tiny", "/x", package_manager=PackageManager.BUN)
     request = BuildRequest(**{**as_fields(request), "project": source})
-    runner = LocalRunner(home, environment={"PATH": "/nowhere", "HOME": os.environ["HOME"]})
-    with pytest.raises(ToolMissing, match="no `bun` on PATH"):
-        build(runner, request, log)
-    assert not any(text.startswith("$") for text in read_log(home))
+    with pytest.raises(ToolMissing, match=r"bun@0\.0\.0-nobody-published-this") as caught:
+        build(make_runner(home), request, log)
+    assert "on PATH" in caught.value.hint
+    assert caught.value.evidence["log_tail"]
+    assert sorted(path.suffix for path in (home.cache / "tools").glob("bun@*")) == [".lock"]
 
 
 def test_a_workspace_without_a_package_file_is_named(home: Home, log: LineLog) -> None:

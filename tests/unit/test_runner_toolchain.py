@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mastra_admin_sdk.adapters.runner.local.packages import find_manager_program
 from mastra_admin_sdk.adapters.runner.local.toolchain import choose_toolchain, find_wheel
 from mastra_admin_sdk.errors import ToolMissing
 from mastra_admin_sdk.home import Home
-from mastra_admin_sdk.models import PackageManager
 
 
 @pytest.fixture
@@ -97,17 +95,3 @@ def test_the_launchers_run_from_path_in_a_home_with_quotes_and_spaces(home: Home
 
 def test_the_wheel_brings_a_node() -> None:
     assert find_wheel()
-
-
-@pytest.mark.parametrize("manager", [PackageManager.PNPM, PackageManager.YARN, PackageManager.BUN])
-def test_a_missing_package_manager_is_named_with_what_to_do(home: Home, manager: PackageManager) -> None:
-    tools = choose_toolchain(home, {})
-    with pytest.raises(ToolMissing, match=f"no `{manager}` on PATH") as caught:
-        find_manager_program(manager, tools, {"PATH": "/nowhere"})
-    assert f"npm install -g {manager}" in caught.value.hint
-
-
-def test_a_package_manager_on_the_path_is_used(home: Home, tmp_path: Path) -> None:
-    program = make_node(tmp_path / "bin", "9.0.0").rename(tmp_path / "bin" / "pnpm")
-    found = find_manager_program(PackageManager.PNPM, choose_toolchain(home, {}), {"PATH": str(program.parent)})
-    assert found == (str(program),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,13 +11,14 @@ from pathlib import Path
 from mastra_admin_sdk.errors import BuildCancelled, BuildError
 from mastra_admin_sdk.folders import remove_tree
 from mastra_admin_sdk.home import Home
-from mastra_admin_sdk.models import Artifact, BuildRequest, PackageManager
+from mastra_admin_sdk.models import Artifact, BuildRequest
 from mastra_admin_sdk.ports.checks import CancelCheck
 from mastra_admin_sdk.ports.runner import LogSink, PhaseCallback
 
 from . import commands, packages
 from .artifact import name_partial, take_output
 from .execution import Limits, run_command
+from .managers import Manager, has_lockfile, open_manager
 from .matching import choose_version, parse_candidates
 from .toolchain import Toolchain, choose_toolchain
 
@@ -94,19 +96,40 @@ class Builder:
         self._say(f"Node {tools.version} ({tools.origin}): {tools.node}")
         for note in tools.notes:
             self._note(note)
-        program = packages.find_manager_program(project.package_manager, tools, self.environment)
         base = commands.pick_base(self.environment, tools.bin)
         env = commands.make_build_environment(base, self.home.path, request.build_id)
-        return _Shop(request.workspace, tools, project.package_manager, program, env)
+        manager = self._open_manager(request, tools, env)
+        path = f"{manager.bin}{os.pathsep}{env['PATH']}" if manager.bin else env["PATH"]
+        return _Shop(request.workspace, tools, manager, {**env, **manager.env, "PATH": path})
+
+    def _open_manager(self, request: BuildRequest, tools: Toolchain, env: Mapping[str, str]) -> Manager:
+        limits = Limits("install", self.limits.install)
+        manager = open_manager(
+            request.project.package_manager,
+            request.workspace,
+            tools=tools,
+            home=self.home,
+            environment=self.environment,
+            execute=lambda command, folder: run_command(
+                command, cwd=folder, env=env, log=self.log, cancel=self.cancel, limits=limits
+            ),
+            cancel=self.cancel,
+        )
+        self._say(f"Package manager: {manager.name} (from {manager.origin})")
+        for note in manager.notes:
+            self._note(note)
+        return manager
 
     def _install(self, shop: _Shop) -> Path:
-        is_locked = packages.has_lockfile(shop.folder, shop.manager)
+        manager = shop.manager
+        is_locked = has_lockfile(shop.folder, manager.kind)
         if not is_locked:
             self._note(
-                f"There is no lock file of {shop.manager}: the newest versions in package.json's ranges were taken."
+                f"There is no lock file of {manager.kind}: the newest versions in package.json's ranges were taken."
             )
-        yarn = packages.is_modern_yarn(shop.folder)
-        install = commands.make_install(shop.manager, shop.program, has_lockfile=is_locked, is_modern_yarn=yarn)
+        install = commands.make_install(
+            manager.kind, manager.program, has_lockfile=is_locked, is_modern_yarn=manager.is_modern_yarn
+        )
         self._execute(shop, install, "install")
         return packages.find_cli(shop.folder) or self._add_cli(shop)
 
@@ -126,7 +149,7 @@ class Builder:
         self._note(
             f"The project has no Mastra CLI of its own: mastra {version}, which belongs to {_CORE} {core}, was used."
         )
-        self._execute(shop, commands.make_add(shop.manager, shop.program, f"mastra@{version}"), "install")
+        self._execute(shop, commands.make_add(shop.manager.kind, shop.manager.program, f"mastra@{version}"), "install")
         cli = packages.find_cli(shop.folder)
         if cli is None:
             raise BuildError(
@@ -158,7 +181,7 @@ class Builder:
                 self._note(f"Not traced: no {_OBSERVABILITY} is published for {_CORE} {core}.")
                 return None
             inside = replace(shop, folder=shop.output)
-            add = commands.make_add(shop.manager, shop.program, f"{_OBSERVABILITY}@{version}")
+            add = commands.make_add(shop.manager.kind, shop.manager.program, f"{_OBSERVABILITY}@{version}")
             self._execute(inside, add, "build")
         except BuildCancelled:
             raise
@@ -197,8 +220,7 @@ class _Shop:
 
     folder: Path
     tools: Toolchain
-    manager: PackageManager
-    program: tuple[str, ...]
+    manager: Manager
     env: Mapping[str, str] = field(repr=False)
 
     @property

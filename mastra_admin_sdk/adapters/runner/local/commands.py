@@ -57,10 +57,71 @@ def pick_base(environment: Mapping[str, str], tools: Path) -> dict[str, str]:
     return {**kept, "PATH": f"{tools}:{environment.get('PATH') or _DEFAULT_PATH}"}
 
 
+def pick_network(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what a program needs to reach the registry from here: certificates, and proxies that hold no password."""
+    names = [*_PROXIES, *(name.lower() for name in _PROXIES), *_CERTIFICATES]
+    return {name: environment[name] for name in names if environment.get(name) and "@" not in environment[name]}
+
+
 def make_build_environment(base: Mapping[str, str], home: Path, build_id: str) -> dict[str, str]:
     """Return the environment of a build's commands; nothing of the project is in it."""
     ours = {HOME_MARKER: str(home), BUILD_MARKER: build_id, "MASTRA_TELEMETRY_DISABLED": "1", "CI": "1"}
     return {**base, **_QUIET_NPM, **ours}
+
+
+def make_manager_environment(
+    kind: PackageManager, cache: Path, environment: Mapping[str, str], *, is_modern_yarn: bool = False
+) -> dict[str, str]:
+    """Return what a package manager is told besides its arguments: its caches lie in ours, and it is the one we chose.
+
+    A project's own files still say which registry it uses. npm keeps its cache where the user has it.
+    """
+    match kind:
+        case PackageManager.PNPM:
+            return _make_pnpm_environment(cache / "pnpm")
+        case PackageManager.YARN if is_modern_yarn:
+            return _make_yarn_environment(cache / "yarn", environment)
+        case PackageManager.YARN:
+            return {"YARN_CACHE_FOLDER": str(cache / "yarn" / "classic")}
+        case PackageManager.BUN:
+            return {"BUN_INSTALL_CACHE_DIR": str(cache / "bun"), "BUN_INSTALL": str(cache / "bun")}
+        case _:
+            return {}
+
+
+def _make_pnpm_environment(cache: Path) -> dict[str, str]:
+    settings = {
+        "store_dir": str(cache / "store"),
+        "cache_dir": str(cache / "metadata"),
+        "state_dir": str(cache / "state"),
+        # A hard link into the store would let an app's install script change what the next build gets.
+        "package_import_method": "clone-or-copy",
+        "manage_package_manager_versions": "false",
+        "package_manager_strict": "false",
+        "ignore_workspace_root_check": "true",
+        "strict_dep_builds": "false",
+        "update_notifier": "false",
+    }
+    # From version 11 on pnpm reads variables of its own name only.
+    return {f"{prefix}_config_{name}": value for name, value in settings.items() for prefix in ("npm", "pnpm")}
+
+
+def _make_yarn_environment(cache: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    proxies = {
+        f"YARN_{name}": value
+        for name in ("HTTP_PROXY", "HTTPS_PROXY")
+        if (value := environment.get(name) or environment.get(name.lower()))
+    }
+    return {
+        **proxies,
+        "YARN_NODE_LINKER": "node-modules",
+        "YARN_GLOBAL_FOLDER": str(cache / "modern"),
+        "YARN_ENABLE_GLOBAL_CACHE": "true",
+        "YARN_ENABLE_TELEMETRY": "false",
+        "YARN_ENABLE_PROGRESS_BARS": "false",
+        # The yarn that a project brings along is chosen by us; started by name it must not hand over to another one.
+        "YARN_IGNORE_PATH": "true",
+    }
 
 
 def make_server_environment(spec: ServerSpec, base: Mapping[str, str], home: Path, preload: Path) -> dict[str, str]:
@@ -146,6 +207,17 @@ def make_add(manager: PackageManager, program: Sequence[str], package: str) -> C
         case _:
             arguments = ["add", package]
     return _command(manager, program, arguments)
+
+
+def make_tool_install(npm: Sequence[str], package: str) -> Command:
+    """Return the command that installs one program into the current folder, without running anything of it."""
+    arguments = ["install", "--prefix", ".", "--no-save", "--no-package-lock", "--ignore-scripts", package]
+    return _command(PackageManager.NPM, npm, arguments)
+
+
+def make_run(manager: PackageManager, program: Sequence[str], script: str) -> Command:
+    """Return the command that runs a script of package.json."""
+    return _command(manager, program, ["run", script])
 
 
 def make_view(npm: Sequence[str], package: str) -> Command:

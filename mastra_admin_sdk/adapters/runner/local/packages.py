@@ -1,4 +1,4 @@
-"""What a project folder says about itself: package managers, lock files, versions of installed packages."""
+"""What a project folder says about itself: its package.json, versions of installed packages, the Mastra CLI."""
 
 from __future__ import annotations
 
@@ -7,46 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mastra_admin_sdk.errors import BuildError, ToolMissing
-from mastra_admin_sdk.models import PackageManager
-
-from .toolchain import Toolchain, find_tool
-
-_LOCK_FILES: Mapping[PackageManager, tuple[str, ...]] = {
-    PackageManager.NPM: ("package-lock.json", "npm-shrinkwrap.json"),
-    PackageManager.PNPM: ("pnpm-lock.yaml",),
-    PackageManager.YARN: ("yarn.lock",),
-    PackageManager.BUN: ("bun.lock", "bun.lockb"),
-}
-
-
-def has_lockfile(folder: Path, manager: PackageManager) -> bool:
-    """True when the folder holds a lock file of this package manager."""
-    return any((folder / name).is_file() for name in _LOCK_FILES[manager])
-
-
-def find_manager_program(manager: PackageManager, tools: Toolchain, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the start of the argument list that runs a package manager.
-
-    Raises:
-        ToolMissing: it isn't on PATH. Its lock file is never passed over: other versions would be deployed than meant.
-    """
-    if manager is PackageManager.NPM:
-        return tools.npm
-    program = find_tool(manager.value, environment)
-    if program is None:
-        raise ToolMissing(
-            f"The project is locked by {manager} ({_LOCK_FILES[manager][0]}), and there is no `{manager}` on PATH.",
-            hint=f"Install it (`npm install -g {manager}`), or lock the project with npm instead: remove "
-            f"{_LOCK_FILES[manager][0]} and run `npm install`.",
-        )
-    return (str(program),)
-
-
-def is_modern_yarn(folder: Path) -> bool:
-    """True when the project uses yarn 2 or later."""
-    declared = str(read_package(folder).get("packageManager", ""))
-    return (folder / ".yarnrc.yml").exists() or (declared.startswith("yarn@") and not declared.startswith("yarn@1"))
+from mastra_admin_sdk.errors import BuildError
 
 
 def read_package(folder: Path) -> Mapping[str, Any]:
@@ -65,6 +26,14 @@ def find_version(folder: Path, package: str) -> str | None:
     """
     version = read_package(folder / "node_modules" / package).get("version")
     return str(version) if version else None
+
+
+def list_versions(*folders: Path) -> Mapping[str, str]:
+    """Return the installed versions of what the first folder's package.json names; packages may lie in any folder."""
+    groups = ("dependencies", "devDependencies", "optionalDependencies")
+    named = {name for group in groups for name in (read_package(folders[0]).get(group) or {})}
+    found = {name: [version for folder in folders if (version := find_version(folder, name))] for name in sorted(named)}
+    return {name: versions[0] for name, versions in found.items() if versions}
 
 
 def find_cli(folder: Path) -> Path | None:

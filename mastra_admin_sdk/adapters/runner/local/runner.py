@@ -25,8 +25,9 @@ from mastra_admin_sdk.ports.runner import LogSink, PhaseCallback, Runner
 
 from . import artifact as artifacts
 from .builder import Builder, BuildLimits
+from .cache.keeper import BuildCache, Remains
 from .commands import make_server_environment, pick_base
-from .packages import find_manager_program
+from .managers import describe_manager
 from .ports import find_free_port
 from .processes import BUILD_MARKER, find_marked, find_servers, kill_until_gone
 from .server import Servers
@@ -45,6 +46,8 @@ class LocalRunner(Runner):
         ports: first and last loopback port for servers.
         node: a Node program to use; empty: the system's if it fits, else the wheel's.
         install_timeout, build_timeout: seconds that each phase may take.
+        build_memory_mb, build_nice: memory that a build's commands may hold together (0: any), and how much they yield.
+        build_cache: whether installed packages are taken from earlier builds and kept for later ones.
         drain_timeout: seconds that a server gets to stop when nobody says how many, as at a shutdown of the machine.
         log_max_bytes, log_keep: size at which a server's log is rotated, and how many old ones are kept.
         environment: where PATH, HOME, LANG, TZ, proxies and certificates come from; the rest of it is not passed on.
@@ -59,6 +62,9 @@ class LocalRunner(Runner):
         node: str = "",
         install_timeout: float = 900.0,
         build_timeout: float = 900.0,
+        build_memory_mb: int = 0,
+        build_nice: int = 10,
+        build_cache: bool = True,
         log_max_bytes: int = 10 * 1024 * 1024,
         log_keep: int = 5,
         drain_timeout: float = 60.0,
@@ -67,24 +73,41 @@ class LocalRunner(Runner):
         self._environment = dict(environment)
         self._ports = range(ports[0], ports[1] + 1)
         self._node = node
-        self._limits = BuildLimits(install_timeout, build_timeout)
+        self._limits = BuildLimits(install_timeout, build_timeout, build_memory_mb, build_nice)
+        self._cache = BuildCache(home.cache / "packages")
+        self._uses_cache = build_cache
+        self._remains: dict[str, Remains] = {}
         self._servers = Servers(home.path, home.run, log_max_bytes, log_keep, drain_timeout)
 
     # --- builds -------------------------------------------------------------------------------------------------------
 
     def build(self, request: BuildRequest, log: LogSink, cancel: CancelCheck, on_phase: PhaseCallback) -> Artifact:
-        builder = Builder(self._home, self._environment, self._node, self._limits, log, cancel)
-        return builder.run(request, on_phase)
+        cache = self._cache if self._uses_cache else None
+        builder = Builder(self._home, self._environment, self._node, self._limits, log, cancel, cache)
+        artifact = builder.run(request, on_phase)
+        if builder.remains:
+            self._remains[request.build_id] = builder.remains
+        return artifact
+
+    def settle_build(self, build_id: str, *, succeeded: bool) -> None:
+        remains = self._remains.pop(build_id, None)
+        if remains is None:
+            return
+        try:
+            if succeeded:
+                self._cache.put_away(remains)
+        finally:
+            remains.close()
 
     def read_fingerprint(self, project: SourceProject) -> str:
         tools = self._choose_tools(project.node_range)
-        return f"{tools.version}/{sys.platform}-{platform.machine()}/{project.package_manager}"
+        return f"{tools.version}/{sys.platform}-{platform.machine()}/{self._describe_manager(project, tools)}"
 
-    def trim_cache(self, max_bytes: int, *, dry_run: bool = False) -> Sequence[Removal]:  # noqa: ARG002
-        return []
+    def trim_cache(self, max_bytes: int, *, dry_run: bool = False) -> Sequence[Removal]:
+        return self._cache.trim(max_bytes, dry_run=dry_run)
 
     def measure_cache(self) -> int:
-        return 0
+        return self._cache.measure()
 
     def end_build(self, build_id: str) -> None:
         kill_until_gone(lambda: find_marked(BUILD_MARKER, build_id), _KILL_SECONDS)
@@ -97,8 +120,8 @@ class LocalRunner(Runner):
 
     def check_source(self, project: SourceProject) -> tuple[str, ...]:
         tools = self._choose_tools(project.node_range)
-        find_manager_program(project.package_manager, tools, self._environment)
         notes = [f"Node {tools.version} ({tools.origin}) builds and runs it.", *tools.notes]
+        notes.append(f"{self._describe_manager(project, tools)} installs its dependencies.")
         if not project.has_lockfile:
             notes.append(f"There is no lock file of {project.package_manager}: each build takes the newest versions.")
         if not project.has_mastra_cli:
@@ -159,6 +182,11 @@ class LocalRunner(Runner):
         except ToolMissing:
             return self._choose_tools(None)
         return tools
+
+    def _describe_manager(self, project: SourceProject, tools: Toolchain) -> str:
+        root = Path(project.workspace_root or project.path)
+        kind = project.package_manager
+        return describe_manager(kind, root, tools=tools, home=self._home, environment=self._environment)
 
     def _choose_tools(self, node_range: str | None) -> Toolchain:
         return choose_toolchain(self._home, self._environment, node=self._node, node_range=node_range)

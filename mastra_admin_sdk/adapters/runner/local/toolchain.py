@@ -7,13 +7,10 @@ install that `mastra build` itself runs, and for what an app starts. The wheel's
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
-import shlex
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +19,8 @@ from pathlib import Path
 from mastra_admin_sdk.errors import ToolMissing
 from mastra_admin_sdk.home import Home
 
+from .commands import pick_network
+from .launchers import make_launchers
 from .node_range import satisfies
 
 OLDEST_NODE = "22.15.0"
@@ -73,12 +72,12 @@ def choose_toolchain(
                 notes += (f"The project asks for Node {wanted}; {found.version} was chosen by the setting `node`.",)
             npm = _find_npm(found.node)
             return Toolchain(
-                found.node, found.version, npm, _make_launchers(home, found.node, npm), found.origin, notes
+                found.node, found.version, npm, _make_launchers(home, found.node, npm, environment), found.origin, notes
             )
     raise _no_node(candidates, wanted)
 
 
-def find_tool(name: str, environment: Mapping[str, str]) -> Path | None:
+def find_program(name: str, environment: Mapping[str, str]) -> Path | None:
     """Return a program on PATH, or ``None``."""
     found = shutil.which(name, path=environment.get("PATH", ""))
     return Path(found) if found else None
@@ -148,28 +147,9 @@ def _find_npm(node: Path) -> tuple[str, ...]:
     )
 
 
-def _make_launchers(home: Home, node: Path, npm: tuple[str, ...]) -> Path:
-    key = hashlib.sha256("\0".join(npm).encode()).hexdigest()[:12]
-    final = home.cache / "tools" / key / "bin"
-    if not (final / "npx").exists():
-        final.parent.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(dir=final.parent.parent, prefix=f"{key}."))
-        _write_launchers(fresh / "bin", node, Path(npm[1]))
-        try:
-            fresh.rename(final.parent)
-        except OSError:
-            # Another process was first, with the same content.
-            shutil.rmtree(fresh)
-    return final
-
-
-def _write_launchers(folder: Path, node: Path, npm: Path) -> None:
-    folder.mkdir()
-    (folder / "node").symlink_to(node)
-    for name, script in (("npm", npm), ("npx", npm.with_name("npx-cli.js"))):
-        launcher = folder / name
-        launcher.write_text(f'#!/bin/sh\nexec {shlex.quote(str(node))} {shlex.quote(str(script))} "$@"\n')
-        launcher.chmod(0o755)
+def _make_launchers(home: Home, node: Path, npm: tuple[str, ...], environment: Mapping[str, str]) -> Path:
+    npx = (str(node), str(Path(npm[1]).with_name("npx-cli.js")))
+    return make_launchers(home, {"npm": npm, "npx": npx}, pick_network(environment), node=node)
 
 
 def _no_node(candidates: list[_Candidate], wanted: str) -> ToolMissing:

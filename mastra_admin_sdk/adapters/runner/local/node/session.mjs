@@ -4,6 +4,7 @@ import { ConsoleRecorder } from './console.mjs';
 import { takeSettings } from './environment.mjs';
 import { createExporter } from './exporter.mjs';
 import { installHooks } from './hooks.mjs';
+import { forceListening } from './listening.mjs';
 import { Redactor } from './redaction.mjs';
 import { Status } from './status.mjs';
 import { Telemetry } from './telemetry.mjs';
@@ -18,6 +19,7 @@ export function startSession(preloadUrl) {
   let tracer;
   const recorder = new ConsoleRecorder(telemetry, redactor, () => tracer.findSpan());
   tracer = new Tracer(settings, status, createExporter(telemetry, recorder));
+  guarded('setting where servers listen', () => forceListening(settings.server ?? {}));
   guarded('installing the module hooks', () => watchImports(tracer, status));
   if (settings.logsFolder) guarded('recording the console', () => recordConsole(recorder, telemetry));
   status.save();
