@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from mastra_admin_sdk.errors import LeaseLost
 
+from .deployments import DeploymentService
 from .leases import HeldLease
 from .parts import Parts
 from .previews import PreviewService
@@ -26,8 +27,8 @@ _COLLECTION = 3600.0
 class Janitor:
     """Looks for previews that have expired in each pass, and collects what isn't kept once an hour."""
 
-    def __init__(self, parts: Parts, previews: PreviewService) -> None:
-        self._previews, self._retention = previews, Retention(parts)
+    def __init__(self, parts: Parts, deployments: DeploymentService) -> None:
+        self._previews, self._retention = PreviewService(parts, deployments), Retention(parts)
         # Not at once: a process that is starting has other things to do first.
         self._next_collection = time.monotonic() + _FIRST_COLLECTION
 

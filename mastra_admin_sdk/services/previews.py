@@ -28,8 +28,8 @@ class PreviewService:
         Raises:
             InvalidInput: it is no preview, or that is no time to live.
         """
-        check_is_preview(deployment.type)
-        seconds = None if ttl is None else parse_ttl(ttl)
+        _check_is_preview(deployment.type)
+        seconds = read_ttl(deployment.type, ttl)
         changed = self._parts.storage.deployments.update(deployment.id, ttl_seconds=seconds)
         expires_at = find_expiry(changed, utc_now(), self._parts.settings.preview_hours)
         changed = self._parts.storage.deployments.update(deployment.id, expires_at=expires_at)
@@ -69,8 +69,19 @@ class PreviewService:
         return True
 
 
-def check_is_preview(type: DeploymentType) -> None:
-    """Raise `InvalidInput` for what never expires."""
+def read_ttl(type: DeploymentType, ttl: Ttl | None) -> int | None:
+    """Return the seconds that a deployment of a type is to live; ``None`` where nothing was said.
+
+    Raises:
+        InvalidInput: it never expires, or that is no time to live.
+    """
+    if ttl is None:
+        return None
+    _check_is_preview(type)
+    return parse_ttl(ttl)
+
+
+def _check_is_preview(type: DeploymentType) -> None:
     if type is not DeploymentType.PREVIEW:
         raise InvalidInput(
             f"A {type} deployment has no time to live: only previews expire.", hint='Deploy with type="preview".'
