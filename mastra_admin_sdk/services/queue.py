@@ -259,35 +259,34 @@ class BuildQueue:
         self.bell.ring()
         self._parts.record("recovered", "build", build.id, number=build.number, generation=build.generation)
 
-    def _find_serving(self, build: Build) -> Process | None:
-        """Return the build's server if a route leads to it already and it runs."""
-        targets = {
-            (route.target_host, route.target_port) for route in self._parts.storage.routes.list(build.deployment_id)
-        }
-        for process in self._path.servers.list_running(build.deployment_id):
-            if process.build_id == build.id and (process.host, process.port) in targets:
-                return process
-        return None
+    def _find_serving(self, build: Build) -> list[Process]:
+        """Return the build's servers that run if a route leads to one of them already; else none."""
+        routes = self._parts.storage.routes.list(build.deployment_id)
+        targets = {target for route in routes for target in route.targets}
+        running = [item for item in self._path.servers.list_running(build.deployment_id) if item.build_id == build.id]
+        is_live = any(f"{item.host}:{item.port}" in targets for item in running)
+        return sorted(running, key=lambda item: item.replica) if is_live else []
 
-    def _finish(self, build: Build, serving: Process) -> None:
+    def _finish(self, build: Build, serving: Sequence[Process]) -> None:
         """Do what was left to do after the switch, which may have been cut in the middle."""
         deployment = self._parts.storage.deployments.get(build.deployment_id)
-        self._path.routes.lead_to(self._parts.storage.projects.get(deployment.project_id), deployment, [serving])
-        self._pipeline.record_live(build, serving)
-        alive = self._path.servers.list_alive(build.deployment_id)
-        self._path.retire(item for item in alive if item.id != serving.id)
+        self._path.routes.lead_to(self._parts.storage.projects.get(deployment.project_id), deployment, serving)
+        self._pipeline.record_live(build, serving[0])
+        kept = {item.id for item in serving}
+        self._path.retire(item for item in self._path.servers.list_alive(build.deployment_id) if item.id not in kept)
         self._pipeline.succeed(build)
 
     def _take_back(self, build: Build) -> None:
         """End what a build had started; if hosts were about to lead there, lead them back."""
         deployment = self._parts.storage.deployments.get(build.deployment_id)
         project = self._parts.storage.projects.get(deployment.project_id)
-        running = self._path.servers.list_running(build.deployment_id)
-        old = next((item for item in running if item.build_id != build.id), None)
-        if old is None:
+        others = [item for item in self._path.servers.list_running(build.deployment_id) if item.build_id != build.id]
+        current = [item for item in others if item.build_id == deployment.current_build_id]
+        old = sorted(current or others[:1], key=lambda item: item.replica)
+        if not old:
             self._path.routes.close(deployment.id)
-        elif not self._path.routes.leads_to(project, deployment, [old]):
-            self._path.routes.lead_to(project, deployment, [old])
+        elif not self._path.routes.leads_to(project, deployment, old):
+            self._path.routes.lead_to(project, deployment, old)
         for process in self._path.servers.list_alive(build.deployment_id):
             if process.build_id == build.id:
                 self._path.servers.end(process)
