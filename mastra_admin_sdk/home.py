@@ -53,6 +53,11 @@ class Home:
         return self.path / "cache"
 
     @property
+    def git_mirrors(self) -> Path:
+        """Bare copies of repositories that projects come from: ``<key>.git`` with ``<key>.lock`` beside each."""
+        return self.path / "cache" / "git"
+
+    @property
     def manifests(self) -> Path:
         """What went into each build and what came out of it, for comparing builds also after their artifact is gone."""
         return self.path / "manifests"

@@ -45,6 +45,10 @@ class SourceCopy:
 class ProjectSource(ABC):
     """Finds Mastra projects and hands out copies of them."""
 
+    def recognizes(self, reference: str) -> bool:  # noqa: ARG002 - for sources that know their own
+        """Return whether a reference can only mean a project of this source; asked of each, without looking it up."""
+        return False
+
     @abstractmethod
     def scan(self, *, refresh: bool = False) -> SourceListing:
         """Search and return what was found and what was skipped; a result up to 30 s old will do unless ``refresh``.

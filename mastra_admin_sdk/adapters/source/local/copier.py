@@ -93,11 +93,12 @@ def copy_tree(
             raise CopyFailed("", exc) from exc
         return _Copy(root, target, rules, cancel, move).run()
     except BaseException:
-        _remove(target, keep=existed)
+        clear_target(target, keep=existed)
         raise
 
 
-def _remove(target: str, *, keep: bool) -> None:
+def clear_target(target: str, *, keep: bool) -> None:
+    """Remove what a copy that failed left behind, with its folder unless that was there before (``keep``)."""
     if not keep:
         shutil.rmtree(target, ignore_errors=True)
         return
