@@ -14,33 +14,43 @@ from . import registry
 from .errors import ForkedProcess
 from .home import open_home
 from .host import user_name
-from .models import BuildTrigger, DeploymentType, SourceType, Strategy, choose
+from .models import BuildTrigger, DeploymentType, Schedule, SourceType, Strategy, choose
 from .ports.observability import ObservabilityStore
 from .ports.router import Router
 from .ports.runner import Runner
 from .ports.source import ProjectSource
 from .ports.storage import AdminStorage
 from .services.actors import Origin, acting
-from .services.background import Background
+from .services.background import Background, Duty
 from .services.collections import BuildCollection, DeploymentCollection, EventCollection
 from .services.deployments import DeploymentService
 from .services.doctor import Check, examine
 from .services.ingestion import Ingester
+from .services.janitor import Janitor
 from .services.leases import LeaseKeeper
+from .services.lifetimes import Ttl
 from .services.live import PathToLive
 from .services.objects import LiveBuild, LiveDeployment, Services
 from .services.overview import Overview, look_around
 from .services.parts import Parts
 from .services.pipeline import Pipeline
+from .services.previews import read_ttl
 from .services.projects import ProjectService, TeamService
 from .services.queue import BuildQueue
 from .services.references import DeploymentRef, ProjectRef, Resolver
+from .services.removals import Removals
+from .services.retention import Retention
+from .services.schedules import ROLE as SCHEDULER
+from .services.schedules import Scheduler, ScheduleService
 from .services.secrets import SecretBox
 from .services.shutdown import shut_down
 from .services.supervision import Supervisor
 from .services.telemetry import TelemetryService
 from .services.traces import Trace
 from .services.waiting import BuildWaiter, OnProgress
+from .services.watching import ROLE as WATCHER
+from .services.watching import Watcher
+from .services.webhooks import WebhookService
 from .services.worker import BuildWorker
 from .settings import load_settings
 
@@ -126,7 +136,13 @@ class MastraAdmin:
         self._resolver, self._path, self._queue, self._deployment_service = resolver, path, queue, deployments
         self._telemetry = TelemetryService(parts, resolver, ingester)
         self._waiter = BuildWaiter(parts, make_worker, queue.bell)
-        self._background = Background(parts, make_worker, Supervisor(parts, path, queue, pipeline), ingester)
+        supervisor, janitor = Supervisor(parts, path, queue, pipeline), Janitor(parts, deployments)
+        scheduler, watcher = Scheduler(parts, deployments), Watcher(parts, deployments)
+        duties = (
+            Duty(SCHEDULER, lambda role, _: scheduler.run_once(role), 1.0),
+            Duty(WATCHER, lambda role, stopping: watcher.run_once(role, stopping=stopping), 1.0),
+        )
+        self._background = Background(parts, make_worker, supervisor, ingester, janitor, duties)
         self._services = Services(parts, resolver, deployments, queue, self._waiter, self._telemetry)
         self._ingester = ingester
         self.projects = ProjectService(parts, resolver, deployments)
@@ -134,6 +150,8 @@ class MastraAdmin:
         self.deployments = DeploymentCollection(self._services)
         self.builds = BuildCollection(self._services)
         self.events = EventCollection(parts)
+        self.schedules = ScheduleService(parts, resolver)
+        self.webhooks = WebhookService(parts, resolver, deployments)
 
     # --- the parts ----------------------------------------------------------------------------------------------------
 
@@ -171,7 +189,9 @@ class MastraAdmin:
         branch: str | None = None,
         type: DeploymentType | str = DeploymentType.PRODUCTION,
         strategy: Strategy | str | None = None,
+        ttl: Ttl | None = None,
         trigger: BuildTrigger | str = BuildTrigger.MANUAL,
+        priority: int = 0,
         wait: bool = True,
         timeout: float | None = None,
         on_progress: OnProgress | None = None,
@@ -183,7 +203,10 @@ class MastraAdmin:
             branch: a label for what lies in the folder; the project's default branch unless given.
             type: ``production``, ``staging`` or ``preview``.
             strategy: ``swap`` or ``recreate``; as it was unless given.
+            ttl: when a preview is removed, counted from its last deploy: hours, ``"90m"``, ``"3d"``, a timedelta, or
+                ``"never"``; as it was unless given, at first the setting ``preview_hours``.
             trigger: what started it, for the record.
+            priority: builds of a higher one are begun first.
             wait: wait until it serves; progress is shown in a terminal or notebook.
             timeout: seconds to wait at most; the build goes on after that.
             on_progress: called with the build's record as it changes, instead of showing progress.
@@ -194,28 +217,68 @@ class MastraAdmin:
         Raises:
             BuildError, ServerError, RouterError: it didn't make it; what served before still does.
         """
-        found = self._resolver.project(project)
+        found, kind = self._resolver.project(project), choose(DeploymentType, type)
         deployment = self._deployment_service.find_or_create(
             found,
             branch=branch,
-            type=choose(DeploymentType, type),
+            type=kind,
             strategy=choose(Strategy, strategy) if strategy is not None else None,
+            ttl_seconds=read_ttl(kind, ttl),
         )
-        build = LiveBuild(
-            self._deployment_service.deploy(deployment, trigger=choose(BuildTrigger, trigger)), self._services
-        )
+        queued = self._deployment_service.deploy(deployment, trigger=choose(BuildTrigger, trigger), priority=priority)
+        build = LiveBuild(queued, self._services)
         if not wait:
             return build
         build.wait(timeout, on_progress=on_progress)
         return LiveDeployment(self.storage.deployments.get(deployment.id), self._services)
 
+    def promote(
+        self,
+        deployment: DeploymentRef,
+        to: DeploymentRef | DeploymentType,
+        *,
+        wait: bool = True,
+        on_progress: OnProgress | None = None,
+    ) -> Any:
+        """Start what a deployment serves on another one, without building it again.
+
+        Parameters:
+            deployment: what serves it, such as staging.
+            to: another deployment of the same project, or a type such as ``"production"``: one of that type is created
+                on the default branch if there is none.
+            wait: wait until it serves.
+            on_progress: called with the build's record as it changes, instead of showing progress.
+
+        Returns:
+            The `LiveDeployment` that it was promoted to; with ``wait=False`` the queued `LiveBuild`.
+
+        Raises:
+            InvalidInput: there is nothing to promote, or ``to`` is of another project.
+        """
+        build = self.deployments.get(deployment).promote(to, wait=wait, on_progress=on_progress)
+        return build.deployment if wait else build
+
     def stop(self, deployment: DeploymentRef) -> LiveDeployment:
         """Drain and stop a deployment's servers, free its ports and routes."""
         return self.deployments.get(deployment).stop()
 
-    def acting(
-        self, *, actor: str | None = None, origin: Origin | str | None = None
-    ) -> AbstractContextManager[None]:
+    def watch(self, deployment: DeploymentRef, enabled: bool = True) -> LiveDeployment:
+        """Deploy a deployment again whenever its source changes, while some process does the background work.
+
+        A folder is looked at every second and deployed once it has been quiet for ``watch_debounce`` seconds; a
+        repository every ``git_poll_seconds``.
+        """
+        return self.deployments.get(deployment).set_watch(enabled)
+
+    def schedule(self, deployment: DeploymentRef, cron: str, timezone: str = "UTC") -> Schedule:
+        """Deploy a deployment again by the clock: the same as ``admin.schedules.create``.
+
+        Example:
+            >>> admin.schedule("weather-agent", cron="0 3 * * *", timezone="Europe/Berlin")
+        """
+        return self.schedules.create(deployment, cron=cron, timezone=timezone)
+
+    def acting(self, *, actor: str | None = None, origin: Origin | str | None = None) -> AbstractContextManager[None]:
         """Record what is done in the ``with`` block under another name: of a person on whose behalf it is done.
 
         Example:
@@ -309,6 +372,19 @@ class MastraAdmin:
         self._waiter.close()
         self._background.stop()
         shut_down(self._parts, self._path, self._queue, on_step or (lambda _: None))
+
+    def gc(self, *, dry_run: bool = False) -> Removals:
+        """Remove what is no longer kept: old artifacts, old logs, what interrupted work left, unused build cache.
+
+        Never what a deployment serves or served before. It happens by itself after deploys and in the background.
+
+        Parameters:
+            dry_run: remove nothing; return what would be.
+
+        Returns:
+            A sequence of `Removal` (what, why, path, bytes) that shows itself as a table; ``.frame()`` and ``.bytes``.
+        """
+        return Retention(self._parts).collect(dry_run=dry_run)
 
     def overview(self) -> Overview:
         """Return what runs and what doesn't: teams, projects, deployments, processes, roles, engine, lag."""

@@ -10,11 +10,14 @@ from flask import current_app
 from mastra_admin_sdk import MastraAdmin
 
 from .glance import Glance
+from .limits import RateLimit
 from .options import PanelOptions
 
 EXTENSION = "mastra_admin_panel"
 MOST_VIEWERS = 200
 """Websockets at once. Each takes a thread of the server, and pages need some too."""
+MOST_DELIVERIES = 30
+"""Deliveries of a project's webhook in a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class Panel:
     options: PanelOptions
     glance: Glance
     stopping: threading.Event = field(default_factory=threading.Event)
+    deliveries: RateLimit = field(default_factory=lambda: RateLimit(MOST_DELIVERIES, 60.0))
     viewers: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(MOST_VIEWERS))
 
 

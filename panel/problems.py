@@ -61,8 +61,8 @@ def find_status(error: MastraAdminError) -> int:
 
 
 def wants_json() -> bool:
-    """True when the request is one of a program: under ``/api`` or for ``/health``."""
-    return request.path.startswith("/api/") or request.path in {"/api", "/health"}
+    """True when the request is one of a program: under ``/api`` or ``/hooks``, or for ``/health``."""
+    return request.path.startswith(("/api/", "/hooks/")) or request.path in {"/api", "/health"}
 
 
 def _answer_known(error: MastraAdminError) -> Response:

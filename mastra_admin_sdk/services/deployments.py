@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from mastra_admin_sdk.errors import BuildError, Conflict, InvalidInput
 from mastra_admin_sdk.folders import remove_tree
@@ -67,10 +68,10 @@ class DeploymentService:
         found = self._find(project, branch, type) or self._create(project, branch, type)
         return self._change(found, strategy=strategy, ttl_seconds=ttl_seconds)
 
-    def deploy(self, deployment: Deployment, *, trigger: BuildTrigger = BuildTrigger.MANUAL) -> Build:
-        """Queue a build of the source as it lies."""
+    def deploy(self, deployment: Deployment, *, trigger: BuildTrigger = BuildTrigger.MANUAL, **options: Any) -> Build:
+        """Queue a build of the source as it lies; ``options`` of `BuildQueue.enqueue`, such as ``priority``."""
         self._prolong(deployment)
-        return self._queue.enqueue(deployment, trigger=trigger)
+        return self._queue.enqueue(deployment, trigger=trigger, **options)
 
     def restart(self, deployment: Deployment) -> Build:
         """Queue a new server of the current artifact, with the environment as it is set now."""

@@ -42,6 +42,7 @@ from .requests import Response, request
 from .retention import Retention
 from .telemetry import TelemetryService
 from .waiting import BuildWaiter, OnProgress
+from .watching import set_watch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -307,6 +308,11 @@ class LiveDeployment:
     def set_ttl(self, ttl: Ttl | None) -> LiveDeployment:
         """Give a preview another time to live, from now on: as ``ttl`` of `MastraAdmin.deploy`."""
         PreviewService(self._services.parts, self._services.deployments).set_ttl(self.record, ttl)
+        return self.refresh()
+
+    def set_watch(self, enabled: bool = True) -> LiveDeployment:
+        """Deploy it again whenever its source changes, while some process does the background work; or no longer."""
+        set_watch(self._services.parts, self.refresh().record, enabled)
         return self.refresh()
 
     def set_env(self, variables: Mapping[str, str | None], *, secret: bool = True) -> LiveDeployment:

@@ -17,6 +17,7 @@ from .names import check_text
 from .parts import Parts
 from .references import ProjectRef, Resolver, TeamRef
 from .secrets import change_env
+from .webhooks import Webhook, WebhookService
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,6 +150,10 @@ class ProjectService:
         linked = self._parts.storage.projects.update(self._resolver.project(project).id, source_config=config)
         self._parts.record("relink", "project", linked.id, slug=linked.slug, path=config.get("path"))
         return linked
+
+    def create_webhook(self, project: ProjectRef) -> Webhook:
+        """Let pushes to its repository deploy a project: the same as ``admin.webhooks.create``."""
+        return WebhookService(self._parts, self._resolver, self._deployments).create(project)
 
     def set_env(
         self,

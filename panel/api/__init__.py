@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from flask import Flask
 
-from . import builds, deployments, health, overview, projects, teams
+from . import builds, deployments, health, hooks, overview, projects, teams
 
 
 def register(app: Flask) -> None:
     """Add the API to an app."""
     app.register_blueprint(health.blueprint)
+    app.register_blueprint(hooks.blueprint)
     for noun in (overview, teams, projects, deployments, builds):
         app.register_blueprint(noun.blueprint, url_prefix="/api")
