@@ -16,10 +16,18 @@ import gzip
 import json
 import os
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mastra_admin_sdk.home import Home
+from mastra_admin_sdk.models import Artifact, Build, ProcessStatus
+from mastra_admin_sdk.ports.runner import LogSink
+from mastra_admin_sdk.redaction import Redactor
+
+from .inventory import take_inventory
+from .parts import Parts
+from .secrets import open_env
 
 
 def save_manifest(home: Home, build_id: str, **parts: Any) -> Path:
@@ -59,3 +67,55 @@ def remove_manifest(home: Home, build_id: str) -> None:
 
 def _find_path(home: Home, build_id: str) -> Path:
     return home.manifests / f"{build_id}.json.gz"
+
+
+class ManifestKeeper:
+    """Keeps the manifests of builds as they go. What can't be kept is said in the build's log, and changes nothing."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def keep_inputs(self, build: Build, sources: Mapping[str, str], artifact: Artifact, log: LogSink) -> None:
+        """Keep what an artifact was made from: files, and installed packages."""
+        inside = {"sources": dict(sources), "packages": dict(artifact.packages), "resolved": read_resolved(artifact)}
+        self._save(build, log, env=_list_env(build), **inside)
+
+    def keep_reused(self, build: Build, log: LogSink) -> None:
+        """Keep what the artifact of another build, which this one runs, was made from: that one may be deleted."""
+        made = load_manifest(self._parts.home, build.artifact_build_id or build.id)
+        inside = {name: made[name] for name in ("sources", "packages", "resolved") if name in made}
+        self._save(build, log, env=_list_env(build), **inside)
+
+    def keep_inventory(self, build: Build, log: LogSink) -> None:
+        """Keep what the build's server, which has just gone live, says it has."""
+        serving = self._parts.storage.processes.list(build.deployment_id, statuses=[ProcessStatus.RUNNING])
+        process = next((item for item in serving if item.build_id == build.id), None)
+        if process is None:
+            return
+        taken = take_inventory(process)
+        for kind, reason in taken.notes.items():
+            log.write(f"No list of {kind} for comparing builds: {reason}", stream="info")
+        redactor = Redactor(open_env(self._parts.secrets, build.env_snapshot)[2])
+        found = json.loads(redactor.clean(json.dumps(taken.found)))
+        self._save(build, log, inventory=found, notes=dict(taken.notes))
+
+    def _save(self, build: Build, log: LogSink, **parts: Any) -> None:
+        try:
+            save_manifest(self._parts.home, build.id, **parts)
+        except OSError as exc:
+            # A build that runs is worth more than its comparison with others.
+            log.write(f"What went into this build could not be kept: {exc.strerror or exc}", stream="info")
+
+
+def read_resolved(artifact: Artifact) -> dict[str, str]:
+    """Return the packages beside a built server, as npm noted them: path in node_modules → version; empty if not."""
+    try:
+        text = (artifact.path / "node_modules" / ".package-lock.json").read_text(encoding="utf-8")
+        listed = json.loads(text).get("packages", {})
+        return {str(path).removeprefix("node_modules/"): str(item["version"]) for path, item in listed.items()}
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        return {}
+
+
+def _list_env(build: Build) -> dict[str, bool]:
+    return {var.key: var.is_secret for var in build.env_snapshot}

@@ -28,6 +28,7 @@ from mastra_admin_sdk.redaction import Redactor
 from .environment import Environment
 from .failures import describe_error, explain
 from .live import PathToLive, lock_name
+from .manifests import ManifestKeeper
 from .parts import Parts
 from .phases import PhaseClock
 from .retention import Retention
@@ -44,6 +45,7 @@ class Pipeline:
     def __init__(self, parts: Parts, path: PathToLive) -> None:
         self._parts, self._path = parts, path
         self._retention = Retention(parts)
+        self._manifests = ManifestKeeper(parts)
 
     def run(self, build: Build, cancel: CancelCheck) -> Build:
         """Take a claimed build to its end and return its final record.
@@ -159,6 +161,7 @@ class Pipeline:
                 LaunchContext(project, deployment, build, artifact, log, check, clock.enter, record), lock.check
             )
             clock.finish()
+            self._manifests.keep_inventory(build, log)
             log.write(f"Done in {sum(clock.seconds.values()):.1f} s", stream="info")
             return self.succeed(build, clock.seconds)
 
@@ -198,6 +201,7 @@ class Pipeline:
         if build.artifact_build_id and build.artifact_build_id != build.id:
             kept = self._parts.storage.builds.get(build.artifact_build_id)
             log.write(f"Using the kept artifact of build #{kept.number}", stream="info")
+            self._manifests.keep_reused(build, log)
             return self._parts.runner.load_artifact(kept.artifact), build
         if build.artifact:
             log.write("Using the artifact that was finished before the interruption", stream="info")
@@ -239,6 +243,7 @@ class Pipeline:
             commit=copy.project.git_commit,
             notes=artifact.notes,
         )
+        self._manifests.keep_inputs(build, copy.entries, artifact, log)
         return artifact, build
 
     # --- ends ---------------------------------------------------------------------------------------------------------
