@@ -30,6 +30,7 @@ from fixtures.servers import (
 )
 
 from mastra_admin_sdk.adapters.runner.local import LocalRunner
+from mastra_admin_sdk.adapters.runner.local.health import Listening, find_listening
 from mastra_admin_sdk.adapters.runner.local.processes import is_living, read_environment
 from mastra_admin_sdk.adapters.runner.local.records import find_record
 from mastra_admin_sdk.errors import ServerError, ServerUnhealthy
@@ -259,6 +260,11 @@ def test_a_server_that_listens_where_others_can_reach_it_is_refused(runner: Loca
     _, server = start("listens_everywhere", wait=False)
     with pytest.raises(ServerUnhealthy, match="every interface"):
         runner.wait_healthy(server, 30, never)
+
+
+def test_a_server_that_asks_for_every_interface_gets_loopback(runner: LocalRunner, start: Start) -> None:
+    spec, server = start("asks_for_every_interface")
+    assert find_listening(server.process_id, server.pid, spec.port) is Listening.OURS
 
 
 def test_a_server_that_listens_on_another_port_is_told_so(runner: LocalRunner, start: Start) -> None:
