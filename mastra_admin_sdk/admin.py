@@ -14,7 +14,7 @@ from . import registry
 from .errors import ForkedProcess
 from .home import open_home
 from .host import user_name
-from .models import BuildTrigger, DeploymentType, Schedule, SourceType, Strategy, choose
+from .models import BuildTrigger, DeploymentType, Schedule, Strategy, choose
 from .ports.observability import ObservabilityStore
 from .ports.router import Router
 from .ports.runner import Runner
@@ -106,7 +106,7 @@ class MastraAdmin:
             settings=self.settings,
             storage=storage,
             source=source,
-            sources={SourceType.LOCAL: source},
+            sources=registry.make_sources(self.home, self.settings, source),
             runner=runner,
             router=router,
             observability=observability,
@@ -187,8 +187,10 @@ class MastraAdmin:
         project: ProjectRef,
         *,
         branch: str | None = None,
+        ref: str | None = None,
         type: DeploymentType | str = DeploymentType.PRODUCTION,
         strategy: Strategy | str | None = None,
+        replicas: int | None = None,
         ttl: Ttl | None = None,
         trigger: BuildTrigger | str = BuildTrigger.MANUAL,
         priority: int = 0,
@@ -200,9 +202,12 @@ class MastraAdmin:
 
         Parameters:
             project: which one.
-            branch: a label for what lies in the folder; the project's default branch unless given.
+            branch: of a repository what is deployed, else a label for what lies in the folder; the project's default
+                branch unless given.
+            ref: a tag, commit or other branch of the repository to build this time; the branch unless given.
             type: ``production``, ``staging`` or ``preview``.
             strategy: ``swap`` or ``recreate``; as it was unless given.
+            replicas: how many servers share its address; as it was unless given, at first 1.
             ttl: when a preview is removed, counted from its last deploy: hours, ``"90m"``, ``"3d"``, a timedelta, or
                 ``"never"``; as it was unless given, at first the setting ``preview_hours``.
             trigger: what started it, for the record.
@@ -223,9 +228,12 @@ class MastraAdmin:
             branch=branch,
             type=kind,
             strategy=choose(Strategy, strategy) if strategy is not None else None,
+            replicas=replicas,
             ttl_seconds=read_ttl(kind, ttl),
         )
-        queued = self._deployment_service.deploy(deployment, trigger=choose(BuildTrigger, trigger), priority=priority)
+        queued = self._deployment_service.deploy(
+            deployment, trigger=choose(BuildTrigger, trigger), priority=priority, ref=ref
+        )
         build = LiveBuild(queued, self._services)
         if not wait:
             return build

@@ -22,6 +22,7 @@ from mastra_admin_sdk.models import (
     Process,
     ProcessStatus,
     Project,
+    SourceType,
     Strategy,
     utc_now,
 )
@@ -38,6 +39,7 @@ from .parts import Parts
 from .promotion import check_target, find_promoted_build, find_promotion_target
 from .queue import BuildQueue
 from .references import DeploymentRef, Resolver
+from .scaling import Scaling, check_servers
 
 _CANCEL_TIMEOUT = 60.0
 _LOCK_TIMEOUT = 60.0
@@ -48,6 +50,7 @@ class DeploymentService:
 
     def __init__(self, parts: Parts, resolver: Resolver, path: PathToLive, queue: BuildQueue) -> None:
         self._parts, self._resolver, self._path, self._queue = parts, resolver, path, queue
+        self.scaling = Scaling(parts, path)
 
     # --- asking -------------------------------------------------------------------------------------------------------
 
@@ -58,18 +61,27 @@ class DeploymentService:
         branch: str | None = None,
         type: DeploymentType = DeploymentType.PRODUCTION,
         strategy: Strategy | None = None,
+        replicas: int | None = None,
         ttl_seconds: int | None = None,
     ) -> Deployment:
         """Return the project's deployment of that branch and type, creating it first if there is none.
 
-        ``strategy`` and ``ttl_seconds`` stay as they were where they are ``None``.
+        ``strategy``, ``replicas`` and ``ttl_seconds`` stay as they were where they are ``None``.
         """
         branch = check_text(branch or project.default_branch, "branch", 250)
+        check_servers(strategy or Strategy.SWAP, 1 if replicas is None else replicas)
         found = self._find(project, branch, type) or self._create(project, branch, type)
-        return self._change(found, strategy=strategy, ttl_seconds=ttl_seconds)
+        check_servers(strategy or found.strategy, found.replicas if replicas is None else replicas)
+        return self._change(found, strategy=strategy, replicas=replicas, ttl_seconds=ttl_seconds)
 
     def deploy(self, deployment: Deployment, *, trigger: BuildTrigger = BuildTrigger.MANUAL, **options: Any) -> Build:
-        """Queue a build of the source as it lies; ``options`` of `BuildQueue.enqueue`, such as ``priority``."""
+        """Queue a build of the source as it lies; ``options`` of `BuildQueue.enqueue`, such as ``priority``.
+
+        Raises:
+            InvalidInput: ``ref`` is given for a project that isn't in a repository.
+        """
+        if options.get("ref") is not None:
+            options = {**options, "ref": self._check_ref(deployment, options["ref"])}
         self._prolong(deployment)
         return self._queue.enqueue(deployment, trigger=trigger, **options)
 
@@ -179,10 +191,15 @@ class DeploymentService:
     # --- looking ------------------------------------------------------------------------------------------------------
 
     def serving_process(self, deployment_id: str) -> Process | None:
-        """Return the process that serves a deployment, as recorded, or ``None``."""
+        """Return the first of the processes that serve a deployment, as recorded, or ``None``."""
+        return next(iter(self.list_serving(deployment_id)), None)
+
+    def list_serving(self, deployment_id: str) -> Sequence[Process]:
+        """Return the processes that serve a deployment, as recorded: a replica each, in their order."""
         running = self._parts.storage.processes.list(deployment_id, statuses=[ProcessStatus.RUNNING])
-        targets = {(route.target_host, route.target_port) for route in self._parts.storage.routes.list(deployment_id)}
-        return next((item for item in running if (item.host, item.port) in targets), None)
+        targets = {target for route in self._parts.storage.routes.list(deployment_id) for target in route.targets}
+        serving = [item for item in running if f"{item.host}:{item.port}" in targets]
+        return sorted(serving, key=lambda item: item.replica)
 
     def last_process(self, deployment_id: str) -> Process | None:
         """Return the newest process of a deployment, ended or not."""
@@ -191,6 +208,15 @@ class DeploymentService:
     def list_hosts(self, deployment: Deployment) -> Sequence[str]:
         """Return the hosts that a deployment answers on, its main one first."""
         return self._path.routes.list_hosts(self._parts.storage.projects.get(deployment.project_id), deployment)
+
+    def _check_ref(self, deployment: Deployment, ref: str) -> str:
+        project = self._parts.storage.projects.get(deployment.project_id)
+        if project.source_type is not SourceType.GIT:
+            raise InvalidInput(
+                f"{project.slug} is built from a folder as it lies there: it can't be built at {ref!r}.",
+                hint="Check it out there, or tie the project to its repository: admin.projects.relink(…, git=…).",
+            )
+        return check_text(ref, "branch, tag or commit", 250)
 
     # --- helpers ------------------------------------------------------------------------------------------------------
 

@@ -40,6 +40,7 @@ from .queue import BuildQueue
 from .references import BuildRef, DeploymentRef, Resolver
 from .requests import Response, request
 from .retention import Retention
+from .scaling import UNCHANGED, Unchanged
 from .telemetry import TelemetryService
 from .waiting import BuildWaiter, OnProgress
 from .watching import set_watch
@@ -207,8 +208,13 @@ class LiveDeployment:
 
     @property
     def process(self) -> Process | None:
-        """The process that serves it, as recorded."""
+        """The process that serves it, as recorded; of several replicas the first."""
         return self._services.deployments.serving_process(self.id)
+
+    @property
+    def processes(self) -> Sequence[Process]:
+        """All processes that serve it, as recorded: one a replica, in their order."""
+        return self._services.deployments.list_serving(self.id)
 
     @property
     def build(self) -> LiveBuild | None:
@@ -245,9 +251,18 @@ class LiveDeployment:
 
     # --- what one can do ----------------------------------------------------------------------------------------------
 
-    def redeploy(self, *, wait: bool = True, on_progress: OnProgress | None = None) -> LiveBuild:
-        """Build the source as it lies and put it live; the old server serves until the new one has answered."""
-        return self._follow_up(self._services.deployments.deploy(self.record), wait, on_progress)
+    def redeploy(
+        self, *, ref: str | None = None, wait: bool = True, on_progress: OnProgress | None = None
+    ) -> LiveBuild:
+        """Build the source as it lies and put it live; the old server serves until the new one has answered.
+
+        Parameters:
+            ref: a tag, commit or branch of the project's repository to build this time; the deployment's branch unless
+                given.
+            wait: wait until it serves.
+            on_progress: called with the build's record as it changes.
+        """
+        return self._follow_up(self._services.deployments.deploy(self.record, ref=ref), wait, on_progress)
 
     def restart(self, *, wait: bool = True, on_progress: OnProgress | None = None) -> LiveBuild:
         """Start a new server of the current artifact, with the environment as it is set now."""
@@ -297,7 +312,35 @@ class LiveDeployment:
 
     def set_strategy(self, strategy: Strategy | str) -> LiveDeployment:
         """Choose how a new server takes over: ``swap`` (beside the old one) or ``recreate`` (after it has stopped)."""
-        self._services.parts.storage.deployments.update(self.id, strategy=choose(Strategy, strategy))
+        self._services.deployments.scaling.set_strategy(self.record, choose(Strategy, strategy))
+        return self.refresh()
+
+    def scale(self, replicas: int) -> LiveDeployment:
+        """Start or stop servers until there are so many; they share the address, the artifact and the data folder.
+
+        Only the difference is started or stopped, no request is lost, and restarts and rollbacks keep the number.
+
+        Parameters:
+            replicas: how many, from 1 to 12.
+
+        Raises:
+            InvalidInput: the number can't be, or the strategy is ``recreate``.
+            ServerError, RouterError: a new server didn't come up; everything is as it was.
+        """
+        self._services.deployments.scaling.scale(self.record, replicas)
+        return self.refresh()
+
+    def set_limits(
+        self, *, memory_mb: int | Unchanged | None = UNCHANGED, nice: int | Unchanged | None = UNCHANGED
+    ) -> LiveDeployment:
+        """Bind each of its servers; applies from the next start of a server on, such as a `restart`.
+
+        Parameters:
+            memory_mb: MB that a server and all that it starts may hold; one that holds more is ended and started
+                again. 0: no limit. ``None``: as the setting ``server_memory_mb`` says.
+            nice: how much it yields the CPU to others, 0 to 19. ``None``: as the setting ``server_nice`` says.
+        """
+        self._services.deployments.scaling.set_limits(self.record, memory_mb=memory_mb, nice=nice)
         return self.refresh()
 
     def set_retention(self, keep: int | None) -> LiveDeployment:
