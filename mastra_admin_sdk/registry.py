@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from .errors import InvalidInput
 from .home import Home
+from .models import SourceType
 from .ports.observability import ObservabilityStore
 from .ports.router import Router
 from .ports.runner import Runner
@@ -33,6 +34,11 @@ def make_storage(home: Home, settings: Settings) -> AdminStorage:
 def make_source(home: Home, settings: Settings) -> ProjectSource:
     """Return the source of local folders."""
     return cast(ProjectSource, make("source", "local", home, settings))
+
+
+def make_sources(home: Home, settings: Settings, local: ProjectSource) -> Mapping[SourceType, ProjectSource]:
+    """Return a source for each type that a project can have; ``local`` is that of folders."""
+    return {SourceType.LOCAL: local, SourceType.GIT: cast(ProjectSource, make("source", "git", home, settings))}
 
 
 def make_runner(home: Home, settings: Settings) -> Runner:
@@ -87,6 +93,18 @@ def _local_source(home: Home, settings: Settings) -> ProjectSource:
     )
 
 
+def _git_source(home: Home, settings: Settings) -> ProjectSource:
+    from .adapters.source.git import GitProjectSource
+
+    return GitProjectSource(
+        home,
+        exclude=tuple(settings.source_exclude),
+        environment=settings.environment,
+        credentials=settings.git_credentials,
+        timeout=settings.copy_timeout,
+    )
+
+
 def _local_runner(home: Home, settings: Settings) -> Runner:
     from .adapters.runner.local import LocalRunner
 
@@ -136,6 +154,7 @@ _BUILT_IN: Mapping[str, Factory] = {
     "runner:local": _local_runner,
     "router:caddy": _caddy,
     "observability:clickhouse": _clickhouse,
+    "source:git": _git_source,
 }
 
 

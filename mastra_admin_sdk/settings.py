@@ -76,6 +76,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("log_days", int, 30, "Days that logs of builds and of servers that ended are kept.", least=1),
     Setting("preview_hours", float, 72.0, "Hours after its last deploy at which a preview is removed.", least=0.001),
     Setting("watch_debounce", float, 2.0, "Seconds that a watched source has to be quiet before a deploy.", least=0),
+    Setting(
+        "git_credentials",
+        str,
+        "",
+        "What git says to hosts: https://user:token@host, several separated by blanks; empty: git's own helpers.",
+        secret=True,
+    ),
     Setting("git_poll_seconds", float, 60.0, "Seconds between two looks at a watched repository.", least=1),
     Setting("min_free_mb", int, 1024, "Free disk space in MB below which no build starts.", least=0),
     Setting("log_max_bytes", int, 10 * 1024 * 1024, "Size at which a server's log file is rotated.", least=1024),

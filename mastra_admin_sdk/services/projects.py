@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mastra_admin_sdk.errors import Conflict
-from mastra_admin_sdk.models import Project, SourceProject, SourceType, Team
+from mastra_admin_sdk.models import Project, SourceType, Team
 
 from .addresses import make_slug
 from .deployments import DeploymentService
@@ -17,6 +17,7 @@ from .names import check_text
 from .parts import Parts
 from .references import ProjectRef, Resolver, TeamRef
 from .secrets import change_env
+from .sources import SourceRef, find_source, name_source
 from .webhooks import Webhook, WebhookService
 
 if TYPE_CHECKING:
@@ -90,37 +91,49 @@ class ProjectService:
         self,
         team: TeamRef,
         *,
-        source: str | Path | SourceProject,
+        source: SourceRef | None = None,
+        git: SourceRef | None = None,
+        path: str | None = None,
+        submodules: bool = False,
         name: str | None = None,
         slug: str | None = None,
-        default_branch: str = "main",
+        default_branch: str | None = None,
         env: Mapping[str, str] | None = None,
     ) -> Project:
-        """Create a project from a source.
+        """Create a project from a folder or a repository.
 
         Parameters:
             team: who owns it.
-            source: a Mastra project: its name or id from ``admin.source.list_projects()``, or its path.
+            source: a Mastra project in a folder: its name or id from ``admin.source.list_projects()``, or its path; or
+                a repository's URL, ``<url>[#[<ref>][:<folder>]]``.
+            git: a repository, also one in a folder of this machine: what is committed is deployed, not what lies there.
+            path: the folder of the project in the repository, such as ``packages/app``.
+            submodules: fetch the repository's submodules with it.
             name: for people; the source's own unless given.
             slug: part of every address; made from the name unless given.
-            default_branch: production on this branch also answers without a branch in its address.
+            default_branch: production on this branch also answers without a branch in its address; ``main``, or of a
+                repository the ref that was named or its own default branch, unless given.
             env: environment variables, kept as secrets.
 
         Raises:
             NotFound: there is no such team or source.
+            SourceError: the repository can't be read, or holds no Mastra project there.
             Conflict: the team has a project of that slug.
+
+        Example:
+            >>> admin.projects.create("Search", source="https://host/team/agents.git", path="packages/weather")
         """
         owner = self._resolver.team(team)
-        found = source if isinstance(source, SourceProject) else self._parts.source.get_project(str(source))
-        self._parts.source.validate_access(found)
-        title = check_name(name or found.name, "project")
+        found = find_source(self._parts, source, git=git, path=path, submodules=submodules)
+        default_branch = default_branch or (found.project.git_branch if found.type is SourceType.GIT else None)
+        title = check_name(name or found.project.name, "project")
         project = Project(
             owner.id,
             title,
             make_slug(slug or title),
-            source_type=SourceType.LOCAL,
-            source_config=self._parts.source.describe_project(found),
-            default_branch=check_name(default_branch, "branch"),
+            source_type=found.type,
+            source_config=found.config,
+            default_branch=check_name(default_branch or "main", "branch"),
             env_vars=change_env(self._parts.secrets, (), env or {}, secret=True),
         )
         try:
@@ -143,12 +156,21 @@ class ProjectService:
         """Return a row a project of a team, or of all, newest first: columns of `columns.PROJECT_COLUMNS`."""
         return frame_projects(self._parts.storage, self.list(team))
 
-    def relink(self, project: ProjectRef, source: str | Path | SourceProject) -> Project:
-        """Tie a project to another source, such as a folder that was moved."""
-        found = source if isinstance(source, SourceProject) else self._parts.source.get_project(str(source))
-        config = self._parts.source.describe_project(found)
-        linked = self._parts.storage.projects.update(self._resolver.project(project).id, source_config=config)
-        self._parts.record("relink", "project", linked.id, slug=linked.slug, path=config.get("path"))
+    def relink(
+        self,
+        project: ProjectRef,
+        source: SourceRef | None = None,
+        *,
+        git: SourceRef | None = None,
+        path: str | None = None,
+        submodules: bool = False,
+    ) -> Project:
+        """Tie a project to another source, such as a folder that was moved; parameters as of `create`."""
+        found = find_source(self._parts, source, git=git, path=path, submodules=submodules)
+        linked = self._parts.storage.projects.update(
+            self._resolver.project(project).id, source_type=found.type, source_config=found.config
+        )
+        self._parts.record("relink", "project", linked.id, slug=linked.slug, source=name_source(linked))
         return linked
 
     def create_webhook(self, project: ProjectRef) -> Webhook:

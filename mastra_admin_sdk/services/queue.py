@@ -67,6 +67,7 @@ class BuildQueue:
         fresh: bool = False,
         revive: bool = True,
         build_id: str | None = None,
+        ref: str | None = None,
     ) -> Build:
         """Queue a build; older deploys of the deployment that still wait are superseded by a deploy.
 
@@ -78,11 +79,13 @@ class BuildQueue:
             fresh: take nothing from the build cache.
             revive: whether a stopped deployment is meant to run again; what fires by itself leaves it stopped.
             build_id: an id of the caller's, so that what is asked for twice is queued once.
+            ref: the branch, tag or commit to build of a repository; the deployment's branch unless given.
 
         Raises:
             Conflict: there is a build of that id.
         """
-        build = Build(deployment.id, kind=kind, trigger=trigger, priority=priority, fresh=fresh, ref=deployment.branch)
+        build = Build(deployment.id, kind=kind, trigger=trigger, priority=priority, fresh=fresh)
+        build = replace(build, ref=ref or deployment.branch)
         build = replace(build, id=build_id or build.id, actor=self._parts.acting.actor)
         build = replace(build, log_path=str(self._parts.home.build_logs / f"{build.id}.log"))
         if of is not None:
