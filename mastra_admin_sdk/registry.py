@@ -114,6 +114,9 @@ def _local_runner(home: Home, settings: Settings) -> Runner:
         node=settings.node,
         install_timeout=settings.install_timeout,
         build_timeout=settings.build_timeout,
+        build_memory_mb=settings.build_memory_mb,
+        build_nice=settings.build_nice,
+        build_cache=settings.build_cache,
         log_max_bytes=settings.log_max_bytes,
         log_keep=settings.log_keep,
         drain_timeout=settings.drain_timeout,
@@ -151,10 +154,10 @@ _BUILT_IN: Mapping[str, Factory] = {
     "storage:sqlite": _sqlite,
     "storage:postgres": _postgres,
     "source:local": _local_source,
+    "source:git": _git_source,
     "runner:local": _local_runner,
     "router:caddy": _caddy,
     "observability:clickhouse": _clickhouse,
-    "source:git": _git_source,
 }
 
 

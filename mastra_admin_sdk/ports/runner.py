@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from mastra_admin_sdk.models import (
@@ -44,11 +45,23 @@ class Runner(ABC):
     def build(self, request: BuildRequest, log: LogSink, cancel: CancelCheck, on_phase: PhaseCallback) -> Artifact:
         """Install and build the copy in ``request.workspace`` and leave the artifact in ``request.artifact_dir``.
 
-        Phases: ``install`` and ``build``. A failure leaves no artifact and no process behind.
+        Phases: ``install`` and ``build``. A failure leaves no artifact and no process behind. The workspace stays the
+        caller's: after `settle_build` it is the caller who removes it.
 
         Raises:
             CommandFailed: a command failed; command, exit code and last lines are in its evidence.
             PhaseTimeout, BuildCancelled, ToolMissing.
+        """
+
+    @abstractmethod
+    def settle_build(self, build_id: str, workspace: Path, *, succeeded: bool) -> None:
+        """Put away what a build installed, for later builds; called once for each, after its end.
+
+        Nobody waits for it. Nothing is kept unless the build ``succeeded``. A build that this object didn't make is no
+        error.
+
+        Parameters:
+            workspace: where the workspace is by now, as `build` left it; files may be taken out of it.
         """
 
     @abstractmethod

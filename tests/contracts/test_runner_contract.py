@@ -83,7 +83,8 @@ def test_a_build_leaves_an_artifact_that_its_record_brings_back(world: World) ->
         artifact = world.runner.build(request, log, never, phases.append)
     assert phases == ["install", "build"]
     assert (artifact.path / artifact.entry).is_file()
-    assert not request.workspace.exists()
+    assert request.workspace.exists()
+    world.runner.settle_build(request.build_id, request.workspace, succeeded=True)
     record = json.loads(json.dumps(world.runner.dump_artifact(artifact)))
     assert world.runner.load_artifact(record) == artifact
 

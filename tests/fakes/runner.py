@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -69,6 +68,7 @@ class FakeRunner(Runner):
     requests: list[BuildRequest] = field(default_factory=list)
     starts: list[ServerSpec] = field(default_factory=list)
     ended_builds: list[str] = field(default_factory=list)
+    settled: list[tuple[str, bool]] = field(default_factory=list)
     tool_missing: str | None = None
     behaviour: str = "hello"
     trace_status: Mapping[str, Any] = field(default_factory=lambda: {"traced": True, "reason": None})
@@ -98,8 +98,10 @@ class FakeRunner(Runner):
         request.artifact_dir.mkdir(parents=True)
         (request.artifact_dir / "index.mjs").write_text("// fake")
         (request.artifact_dir / "behaviour.txt").write_text(self.behaviour)
-        shutil.rmtree(request.workspace)
         return Artifact(request.artifact_dir, "index.mjs", "/fake/node", "24.0.0", "1.71.0", "1.17.9", {"build": 0.1})
+
+    def settle_build(self, build_id: str, workspace: Path, *, succeeded: bool) -> None:
+        self.settled.append((build_id, succeeded))
 
     def end_build(self, build_id: str) -> None:
         self.ended_builds.append(build_id)

@@ -60,7 +60,7 @@ def read_log(home: Home) -> list[str]:
 # --- what a build does ------------------------------------------------------------------------------------------------
 
 
-def test_each_step_is_told_with_its_seconds_and_the_workspace_goes(home: Home, log: LineLog) -> None:
+def test_each_step_is_told_with_its_seconds(home: Home, log: LineLog) -> None:
     request = make_build_request(home, "tiny_build")
     artifact = build(make_runner(home), request, log)
     told = [line.text for line in read_lines(log.path) if line.stream == "info"]
@@ -70,7 +70,6 @@ def test_each_step_is_told_with_its_seconds_and_the_workspace_goes(home: Home, l
     assert "There is no lock file" in artifact.notes[0]
     assert artifact.notes[1] == "Not traced: @mastra/core is bundled into the built output, not a package of it."
     assert set(artifact.phases) == {"install", "build"}
-    assert not request.workspace.exists()
     assert not os.access(artifact.path / "index.mjs", os.W_OK) or os.geteuid() == 0
 
 
@@ -164,7 +163,6 @@ def test_a_cancel_is_heard_at_once_and_leaves_no_process(home: Home, log: LineLo
         build(make_runner(home), request, log, cancel)
     assert time.monotonic() - asked[-1] < 5
     assert list_left_behind(home) == []
-    assert not request.workspace.exists()
     assert not request.artifact_dir.exists()
 
 
@@ -277,6 +275,8 @@ if (command === 'view') {
   if (fs.existsSync('no-registry')) { console.error('npm error code ENOTFOUND'); process.exit(1); }
   const rows = [row('0.9.0', '0.24.0', '<1.0.0-0'), row('1.31.0', '1.68.0', '>=1.50.0-0 <2.0.0-0')];
   console.log(JSON.stringify(rows));
+} else if (fs.existsSync('../../no-registry')) {
+  console.error('npm error code ENOTFOUND'); process.exit(1);
 } else {
   const write = (folder, text) => {
     fs.mkdirSync(folder, { recursive: true });

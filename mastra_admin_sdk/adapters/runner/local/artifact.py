@@ -17,8 +17,12 @@ from mastra_admin_sdk.models import Artifact
 _WRITE_BITS = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
-def take_output(output: Path, target: Path) -> None:
-    """Move a finished output folder to ``target``: complete and sealed, or not there at all."""
+def take_output(output: Path, target: Path) -> Mapping[str, int]:
+    """Move a finished output folder to ``target``: complete and sealed, or not there at all.
+
+    Returns:
+        ``bytes`` and ``files`` of the artifact.
+    """
     partial = name_partial(target)
     remove_tree(partial)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -28,9 +32,10 @@ def take_output(output: Path, target: Path) -> None:
     except OSError:
         # Another file system: copied, then renamed like the rest.
         shutil.copytree(output, partial, symlinks=True)
-    _seal(partial)
+    sizes = _seal(partial)
     # A folder is renamed beside itself, which needs no write permission on it.
     partial.rename(target)
+    return sizes
 
 
 def name_partial(target: Path) -> Path:
@@ -45,6 +50,8 @@ def dump_artifact(artifact: Artifact) -> Mapping[str, Any]:
         "path": str(artifact.path),
         "notes": list(artifact.notes),
         "phases": dict(artifact.phases),
+        "packages": dict(artifact.packages),
+        "stats": dict(artifact.stats),
     }
 
 
@@ -85,9 +92,21 @@ def _list_package_links(output: Path) -> Iterator[Path]:
             yield from (package for package in entry.iterdir() if package.is_symlink())
 
 
-def _seal(folder: Path) -> None:
+def _seal(folder: Path) -> Mapping[str, int]:
+    """Take all write permissions away, and return how many bytes and files there are."""
+    total = count = 0
     for place, _, names in os.walk(folder):
-        for path in (place, *(os.path.join(place, name) for name in names)):
-            mode = os.lstat(path).st_mode
-            if not stat.S_ISLNK(mode):
-                os.chmod(path, stat.S_IMODE(mode) & ~_WRITE_BITS)
+        _protect(place)
+        for name in names:
+            total += _protect(os.path.join(place, name))
+        count += len(names)
+    return {"bytes": total, "files": count}
+
+
+def _protect(path: str) -> int:
+    """Write-protect a file or folder, and return its size."""
+    found = os.lstat(path)
+    # Files that came from the cache are shared, and protected already: they must not be touched.
+    if found.st_mode & _WRITE_BITS and not stat.S_ISLNK(found.st_mode):
+        os.chmod(path, stat.S_IMODE(found.st_mode) & ~_WRITE_BITS)
+    return found.st_size

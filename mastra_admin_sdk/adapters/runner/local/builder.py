@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from mastra_admin_sdk.errors import BuildCancelled, BuildError
 from mastra_admin_sdk.folders import remove_tree
@@ -17,27 +19,41 @@ from mastra_admin_sdk.ports.runner import LogSink, PhaseCallback
 
 from . import commands, packages
 from .artifact import name_partial, take_output
-from .execution import Limits, run_command
+from .cache.keeper import BuildCache, Remains, look_at_output
+from .cache.launcher import PLAN_VARIABLE, InstallPlan, InstallReport, dump_plan, read_report, write_launchers
+from .cache.matches import MatchCache
+from .companions import Companions, read_locked_version
+from .execution import Limits, Meter, run_command
+from .installing import Installation, Installing
 from .managers import Manager, has_lockfile, open_manager
-from .matching import choose_version, parse_candidates
+from .shop import Shop
 from .toolchain import Toolchain, choose_toolchain
 
 _CORE = "@mastra/core"
 _OBSERVABILITY = "@mastra/observability"
 _ENTRY = "index.mjs"
 
+BUILD_FORMAT = 1
+"""Rises when artifacts are made in another way, so that none of before is used for what is deployed anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class BuildLimits:
-    """How long each phase may take, in seconds."""
+    """How long each phase may take, in seconds, what the commands may hold of memory, in MB, and their niceness."""
 
     install: float
     build: float
+    memory_mb: int = 0
+    nice: int = 10
 
 
 @dataclass(slots=True)
 class Builder:
-    """One build: who asks, with what, and where its words go. Made for one `run` and then thrown away."""
+    """One build: who asks, with what, and where its words go. Made for one `run` and then thrown away.
+
+    ``cache`` is ``None`` when nothing of other builds may be used. ``remains`` are set by `run`: what is left to be put
+    away once the build is live.
+    """
 
     home: Home
     environment: Mapping[str, str] = field(repr=False)
@@ -45,37 +61,45 @@ class Builder:
     limits: BuildLimits
     log: LogSink
     cancel: CancelCheck
+    cache: BuildCache | None = None
     notes: list[str] = field(default_factory=list)
+    remains: Remains | None = None
+    _meter: Meter = field(default_factory=Meter)
 
     def run(self, request: BuildRequest, on_phase: PhaseCallback) -> Artifact:
         """Build, and leave the artifact or nothing."""
+        self.remains = Remains(request.artifact_dir)
         try:
             return self._run(request, on_phase)
-        except OSError as exc:
-            remove_tree(request.artifact_dir)
-            raise BuildError(
-                f"The build of {request.project.name} failed on {exc.filename or request.workspace}: "
-                f"{exc.strerror or exc}.",
-                hint="Look at free disk space and the permissions of the home folder.",
-            ) from exc
+        except BaseException as exc:
+            self.remains.close()
+            if isinstance(exc, OSError):
+                remove_tree(request.artifact_dir)
+                raise BuildError(
+                    f"The build of {request.project.name} failed on {exc.filename or request.workspace}: "
+                    f"{exc.strerror or exc}.",
+                    hint="Look at free disk space and the permissions of the home folder.",
+                ) from exc
+            raise
         finally:
             remove_tree(name_partial(request.artifact_dir))
-            remove_tree(request.workspace)
 
     def _run(self, request: BuildRequest, on_phase: PhaseCallback) -> Artifact:
-        packages.require_package(request.workspace)
+        packages.require_package(request.workspace / request.subdir)
         on_phase("install")
         started = time.monotonic()
         shop = self._open_shop(request)
-        cli = self._install(shop)
-        installed = time.monotonic()
-        on_phase("build")
-        self._build(shop, cli, request.env)
-        observability = self._add_observability(shop)
-        output = request.workspace / ".mastra" / "output"
+        with closing(self._open_companions(shop)) as companions:
+            installation = self._install(shop, companions)
+            installed = time.monotonic()
+            on_phase("build")
+            report = self._build(shop, installation, companions, request)
+            observability = self._add_observability(shop, companions)
+        self._note_output(shop, installation, report)
         # Before 1.0 the CLI bundles the core into the output: its version is known from the install only.
-        core = packages.find_version(output, _CORE) or packages.find_version(request.workspace, _CORE)
-        take_output(output, request.artifact_dir)
+        core = packages.find_version(shop.output, _CORE) or shop.find_version(_CORE)
+        versions = packages.list_versions(shop.folder, shop.root)
+        sizes = take_output(shop.output, request.artifact_dir)
         self._say(f"The artifact is {request.artifact_dir}.")
         return Artifact(
             path=request.artifact_dir,
@@ -86,11 +110,13 @@ class Builder:
             observability=observability,
             phases={"install": installed - started, "build": time.monotonic() - installed},
             notes=tuple(self.notes),
+            packages=versions,
+            stats={**self._sum_up(installation, report), **sizes},
         )
 
     # --- steps --------------------------------------------------------------------------------------------------------
 
-    def _open_shop(self, request: BuildRequest) -> _Shop:
+    def _open_shop(self, request: BuildRequest) -> Shop:
         project = request.project
         tools = choose_toolchain(self.home, self.environment, node=self.node, node_range=project.node_range)
         self._say(f"Node {tools.version} ({tools.origin}): {tools.node}")
@@ -100,10 +126,11 @@ class Builder:
         env = commands.make_build_environment(base, self.home.path, request.build_id)
         manager = self._open_manager(request, tools, env)
         path = f"{manager.bin}{os.pathsep}{env['PATH']}" if manager.bin else env["PATH"]
-        return _Shop(request.workspace, tools, manager, {**env, **manager.env, "PATH": path})
+        merged = {**env, **manager.env, "PATH": path}
+        return Shop(request.workspace, request.workspace / request.subdir, tools, manager, merged, request.fresh)
 
     def _open_manager(self, request: BuildRequest, tools: Toolchain, env: Mapping[str, str]) -> Manager:
-        limits = Limits("install", self.limits.install)
+        limits = self._limit("install")
         manager = open_manager(
             request.project.package_manager,
             request.workspace,
@@ -120,27 +147,42 @@ class Builder:
             self._note(note)
         return manager
 
-    def _install(self, shop: _Shop) -> Path:
-        manager = shop.manager
-        is_locked = has_lockfile(shop.folder, manager.kind)
-        if not is_locked:
-            self._note(
-                f"There is no lock file of {manager.kind}: the newest versions in package.json's ranges were taken."
+    def _open_companions(self, shop: Shop) -> Companions:
+        def ask(package: str, cancel: CancelCheck) -> str:
+            view = commands.make_view(shop.tools.npm, package)
+            return run_command(
+                view, cwd=shop.root, env=shop.env, log=self.log, cancel=cancel, limits=self._limit("install")
             )
-        install = commands.make_install(
-            manager.kind, manager.program, has_lockfile=is_locked, is_modern_yarn=manager.is_modern_yarn
-        )
-        self._execute(shop, install, "install")
-        return packages.find_cli(shop.folder) or self._add_cli(shop)
 
-    def _add_cli(self, shop: _Shop) -> Path:
-        core = packages.find_version(shop.folder, _CORE)
+        companions = Companions(MatchCache(self.home.cache / "matches"), ask, self.cancel)
+        if core := read_locked_version(shop.root, _CORE):
+            companions.ask_ahead(_OBSERVABILITY, core)
+        return companions
+
+    def _install(self, shop: Shop, companions: Companions) -> Installation:
+        is_locked = has_lockfile(shop.root, shop.manager.kind)
+        if not is_locked:
+            kind = shop.manager.kind
+            self._note(f"There is no lock file of {kind}: the newest versions in package.json's ranges were taken.")
+
+        def execute(command: commands.Command, folder: Path) -> None:
+            self._execute(shop, command, "install", folder)
+
+        installing = Installing(shop, self.cache, execute, self._say, lambda: self._add_cli(shop, companions))
+        installation = installing.run(is_locked=is_locked)
+        if self.remains:
+            self.remains.laid = installation.laid
+            self.remains.modules_key, self.remains.modules = installation.key, installation.snapshot
+        return installation
+
+    def _add_cli(self, shop: Shop, companions: Companions) -> None:
+        core = shop.find_version(_CORE)
         if core is None:
             raise BuildError(
                 f"{_CORE} isn't installed in the project, so there is nothing to build.",
                 hint=f"Add {_CORE} to the dependencies in package.json.",
             )
-        version = self._match(shop, "mastra", core)
+        version = companions.find("mastra", core)
         if version is None:
             raise BuildError(
                 f"The project has no Mastra CLI, and none is published for {_CORE} {core}.",
@@ -149,16 +191,21 @@ class Builder:
         self._note(
             f"The project has no Mastra CLI of its own: mastra {version}, which belongs to {_CORE} {core}, was used."
         )
-        self._execute(shop, commands.make_add(shop.manager.kind, shop.manager.program, f"mastra@{version}"), "install")
-        cli = packages.find_cli(shop.folder)
-        if cli is None:
+        manager = shop.manager
+        self._execute(shop, commands.make_add(manager.kind, manager.program, f"mastra@{version}"), "install")
+        if shop.find_cli() is None:
             raise BuildError(
                 f"mastra {version} was installed and brought no program.", hint="Add `mastra` to package.json."
             )
-        return cli
 
-    def _build(self, shop: _Shop, cli: Path, env: Mapping[str, str]) -> None:
-        self._execute(shop, commands.make_mastra_build(shop.tools.node, cli, env), "build")
+    def _build(
+        self, shop: Shop, installation: Installation, companions: Companions, request: BuildRequest
+    ) -> InstallReport:
+        command = commands.make_mastra_build(shop.tools.node, installation.cli, request.env)
+        plan = self._make_plan(shop, installation, companions)
+        launchers = self._write_launchers(shop)
+        extra = {PLAN_VARIABLE: dump_plan(plan), "PATH": f"{launchers}{os.pathsep}{shop.env['PATH']}"}
+        self._execute(shop, replace(command, env={**command.env, **extra}), "build")
         entry = shop.output / _ENTRY
         if not entry.is_file():
             raise BuildError(
@@ -166,23 +213,52 @@ class Builder:
                 hint="Is there a src/mastra/index.ts that exports `mastra`?",
                 evidence={"log_tail": self.log.tail(20)},
             )
+        return read_report(shop.output)
 
-    def _add_observability(self, shop: _Shop) -> str | None:
+    def _make_plan(self, shop: Shop, installation: Installation, companions: Companions) -> InstallPlan:
+        version = self._find_observability(shop, companions)
+        return InstallPlan(
+            program=shop.launched,
+            store=str(self.cache.outputs.folder) if self.cache else "",
+            base=installation.base if self.cache else None,
+            added=f"{_OBSERVABILITY}@{version}" if version else "",
+            folds=shop.is_npm,
+            fresh=shop.fresh,
+        )
+
+    def _find_observability(self, shop: Shop, companions: Companions) -> str | None:
+        core = shop.find_version(_CORE)
+        try:
+            return companions.find(_OBSERVABILITY, core) if core else None
+        except BuildCancelled:
+            raise
+        except BuildError:
+            # It is asked for once more when it is known to be needed, and told then.
+            return None
+
+    def _write_launchers(self, shop: Shop) -> Path:
+        folder = self.home.cache / "tools" / f"build-{shop.fingerprint}" / "bin"
+        launcher = commands.make_python_command("cache.launcher")
+        write_launchers(folder, shop.manager.kind.value, shop.launched, launcher)
+        return folder
+
+    def _add_observability(self, shop: Shop, companions: Companions) -> str | None:
         """Give the output what the tracing module needs, and return its version; without it nothing is traced."""
         present = packages.find_version(shop.output, _OBSERVABILITY)
         core = packages.find_version(shop.output, _CORE)
         if present or core is None:
             if core is None:
                 self._note(f"Not traced: {_CORE} is bundled into the built output, not a package of it.")
+            elif _OBSERVABILITY not in (packages.read_package(shop.output).get("dependencies") or {}):
+                self._note(f"{_OBSERVABILITY} {present} was added to the output, for tracing.")
             return present
         try:
-            version = self._match(shop, _OBSERVABILITY, core)
+            version = companions.find(_OBSERVABILITY, core)
             if version is None:
                 self._note(f"Not traced: no {_OBSERVABILITY} is published for {_CORE} {core}.")
                 return None
-            inside = replace(shop, folder=shop.output)
             add = commands.make_add(shop.manager.kind, shop.manager.program, f"{_OBSERVABILITY}@{version}")
-            self._execute(inside, add, "build")
+            self._execute(shop, add, "build", shop.output)
         except BuildCancelled:
             raise
         except BuildError as exc:
@@ -191,20 +267,29 @@ class Builder:
         self._note(f"{_OBSERVABILITY} {version} was added to the output, for tracing.")
         return version
 
+    def _note_output(self, shop: Shop, installation: Installation, report: InstallReport) -> None:
+        """Remember the output's packages as they were installed, if later builds could use them."""
+        if self.remains and self.cache and report.state == "miss" and report.key and installation.base:
+            self.remains.output_key, self.remains.output = report.key, look_at_output(shop.output)
+
     # --- helpers ------------------------------------------------------------------------------------------------------
 
-    def _match(self, shop: _Shop, package: str, core: str) -> str | None:
-        output = self._execute(shop, commands.make_view(shop.tools.npm, package), "install")
-        try:
-            return choose_version(parse_candidates(output), core)
-        except ValueError as exc:
-            raise BuildError(
-                f"npm's answer on the versions of {package} can't be read: {exc}.", hint="Try again."
-            ) from exc
+    def _sum_up(self, installation: Installation, report: InstallReport) -> Mapping[str, Any]:
+        return {
+            "peak_memory_bytes": self._meter.peak,
+            "dependencies": installation.state,
+            "output": report.state,
+        }
 
-    def _execute(self, shop: _Shop, command: commands.Command, phase: str) -> str:
-        limits = Limits(phase, self.limits.install if phase == "install" else self.limits.build)
-        return run_command(command, cwd=shop.folder, env=shop.env, log=self.log, cancel=self.cancel, limits=limits)
+    def _limit(self, phase: str) -> Limits:
+        seconds = self.limits.install if phase == "install" else self.limits.build
+        memory = self.limits.memory_mb * 1_000_000
+        return Limits(phase, seconds, memory=memory, nice=self.limits.nice, meter=self._meter)
+
+    def _execute(self, shop: Shop, command: commands.Command, phase: str, folder: Path | None = None) -> None:
+        # What a member of a workspace needs is installed at its root; everything else happens in the project.
+        place = folder or (shop.root if phase == "install" else shop.folder)
+        run_command(command, cwd=place, env=shop.env, log=self.log, cancel=self.cancel, limits=self._limit(phase))
 
     def _note(self, text: str) -> None:
         self.notes.append(text)
@@ -212,17 +297,3 @@ class Builder:
 
     def _say(self, text: str) -> None:
         self.log.write(text, stream="info")
-
-
-@dataclass(frozen=True, slots=True)
-class _Shop:
-    """Where a build works, and its tools."""
-
-    folder: Path
-    tools: Toolchain
-    manager: Manager
-    env: Mapping[str, str] = field(repr=False)
-
-    @property
-    def output(self) -> Path:
-        return self.folder / ".mastra" / "output"

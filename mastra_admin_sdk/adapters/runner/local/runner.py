@@ -24,7 +24,7 @@ from mastra_admin_sdk.ports.checks import CancelCheck
 from mastra_admin_sdk.ports.runner import LogSink, PhaseCallback, Runner
 
 from . import artifact as artifacts
-from .builder import Builder, BuildLimits
+from .builder import BUILD_FORMAT, Builder, BuildLimits
 from .cache.keeper import BuildCache, Remains
 from .commands import make_server_environment, pick_base
 from .managers import describe_manager
@@ -89,19 +89,20 @@ class LocalRunner(Runner):
             self._remains[request.build_id] = builder.remains
         return artifact
 
-    def settle_build(self, build_id: str, *, succeeded: bool) -> None:
+    def settle_build(self, build_id: str, workspace: Path, *, succeeded: bool) -> None:
         remains = self._remains.pop(build_id, None)
         if remains is None:
             return
         try:
             if succeeded:
-                self._cache.put_away(remains)
+                self._cache.put_away(remains, workspace)
         finally:
             remains.close()
 
     def read_fingerprint(self, project: SourceProject) -> str:
         tools = self._choose_tools(project.node_range)
-        return f"{tools.version}/{sys.platform}-{platform.machine()}/{self._describe_manager(project, tools)}"
+        where = f"{sys.platform}-{platform.machine()}"
+        return f"{BUILD_FORMAT}/{tools.version}/{where}/{self._describe_manager(project, tools)}"
 
     def trim_cache(self, max_bytes: int, *, dry_run: bool = False) -> Sequence[Removal]:
         return self._cache.trim(max_bytes, dry_run=dry_run)

@@ -23,7 +23,6 @@ _BLOCK = 4096
 class Remains:
     """What a finished build leaves to be put away: trees that were installed anew, and one that it used."""
 
-    workspace: Path
     artifact: Path
     laid: Laid | None = None
     modules_key: str | None = None
@@ -47,15 +46,16 @@ class BuildCache:
         self.modules = TreeStore(folder / "modules")
         self.outputs = TreeStore(folder / "outputs")
 
-    def put_away(self, remains: Remains) -> None:
+    def put_away(self, remains: Remains, workspace: Path) -> None:
         """Keep what a build installed, and see whether it wrote into what it had been lent.
 
-        Called when the deployment is live. A tree that can't be kept costs the next build its time, nothing else.
+        Called when the deployment is live; the workspace may have been moved meanwhile. A tree that can't be kept costs
+        the next build its time, nothing else.
         """
         if remains.laid and (changed := self.modules.inspect(remains.laid.key)):
             logger.warning("A build wrote into %d files of cached packages; they were taken out of the cache", changed)
         if remains.modules_key and remains.modules:
-            self._keep(self.modules, remains.modules_key, remains.workspace, remains.modules)
+            self._keep(self.modules, remains.modules_key, workspace, remains.modules)
         if remains.output_key and remains.output:
             self._keep(self.outputs, remains.output_key, remains.artifact, remains.output)
 
