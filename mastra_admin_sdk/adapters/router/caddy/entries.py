@@ -24,9 +24,14 @@ Entry = Mapping[str, Any]
 TARGETS_FOLDER = "targets"
 SLOTS = MAX_TARGETS
 
-_PASSED_OVER = "5s"
+# Each slot of a target is found out by a request of its own, so all of them must be within the time that one is marked.
+_PASSED_OVER = "10s"
+_PATIENCE, _LAST_PATIENCE = "300ms", "3s"
 # 503 is only said when every slot was marked; a connection that failed while it was made has carried nothing.
-_WAS_SENT_TO_NOBODY = '{http.error.status_code} == 503 || {http.error.message}.startsWith("dial ")'
+_WAS_SENT_TO_NOBODY = (
+    {"vars": {"{http.error.status_code}": ["503"]}},
+    {"vars_regexp": {"{http.error.message}": {"pattern": "^dial "}}},
+)
 
 
 def make_key(host: str) -> str:
@@ -90,12 +95,14 @@ def parse_route(entry: Entry, targets: Sequence[str]) -> Route | None:
 
 def _build_spread(key: str) -> dict[str, Any]:
     """Spread requests over the slots that could be connected to lately; when there is none, over all of them."""
-    spread = _build_proxy(key, {"selection_policy": {"policy": "round_robin"}, "retries": SLOTS})
+    spread = _build_proxy(key, {"selection_policy": {"policy": "round_robin"}, "retries": SLOTS}, _PATIENCE)
     # A slot stays marked for a while although it may lead elsewhere by now, so the mark must not be the last word. What
     # reached nobody is tried on all slots again, until a switch that is under way has been made.
     marks = {"passive": {"max_fails": 1, "fail_duration": _PASSED_OVER}}
     regardless = _build_proxy(
-        key, {"selection_policy": {"policy": "round_robin"}, "try_duration": "500ms", "try_interval": "50ms"}
+        key,
+        {"selection_policy": {"policy": "round_robin"}, "try_duration": "500ms", "try_interval": "50ms"},
+        _LAST_PATIENCE,
     )
     return {
         "handler": "subroute",
@@ -103,7 +110,7 @@ def _build_spread(key: str) -> dict[str, Any]:
         "errors": {
             "routes": [
                 {
-                    "match": [{"expression": _WAS_SENT_TO_NOBODY}],
+                    "match": list(_WAS_SENT_TO_NOBODY),
                     "handle": [regardless],
                     "terminal": True,
                 },
@@ -113,7 +120,7 @@ def _build_spread(key: str) -> dict[str, Any]:
     }
 
 
-def _build_proxy(key: str, balancing: Mapping[str, Any]) -> dict[str, Any]:
+def _build_proxy(key: str, balancing: Mapping[str, Any], patience: str) -> dict[str, Any]:
     return {
         "handler": "reverse_proxy",
         # Relative to Caddy's working folder: a path with braces would end the placeholder early.
@@ -131,7 +138,7 @@ def _build_proxy(key: str, balancing: Mapping[str, Any]) -> dict[str, Any]:
         "transport": {
             "protocol": "http",
             "compression": False,
-            "dial_timeout": "1s",
+            "dial_timeout": patience,
             "keep_alive": {"idle_timeout": "2s"},
         },
     }
