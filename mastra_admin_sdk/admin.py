@@ -24,6 +24,7 @@ from .services.actors import Origin, acting
 from .services.background import Background, Duty
 from .services.collections import BuildCollection, DeploymentCollection, EventCollection
 from .services.deployments import DeploymentService
+from .services.diffs import BuildDiff, compare_builds
 from .services.doctor import Check, examine
 from .services.ingestion import Ingester
 from .services.janitor import Janitor
@@ -37,7 +38,7 @@ from .services.pipeline import Pipeline
 from .services.previews import read_ttl
 from .services.projects import ProjectService, TeamService
 from .services.queue import BuildQueue
-from .services.references import DeploymentRef, ProjectRef, Resolver
+from .services.references import BuildRef, DeploymentRef, ProjectRef, Resolver
 from .services.removals import Removals
 from .services.retention import Retention
 from .services.schedules import ROLE as SCHEDULER
@@ -285,6 +286,21 @@ class MastraAdmin:
             >>> admin.schedule("weather-agent", cron="0 3 * * *", timezone="Europe/Berlin")
         """
         return self.schedules.create(deployment, cron=cron, timezone=timezone)
+
+    def diff(self, before: BuildRef, after: BuildRef) -> BuildDiff:
+        """Return what differs between two builds, of one deployment or two.
+
+        Parameters:
+            before, after: builds, their ids, or ``<deployment>#<number>``.
+
+        Returns:
+            A `BuildDiff`, which shows itself; its ``files``, ``packages``, ``env`` (never values), ``agents``,
+            ``tools`` and ``workflows`` are DataFrames, ``missing`` says what can't be compared and why.
+
+        Example:
+            >>> admin.diff("weather-agent#1", "weather-agent#2").packages
+        """
+        return compare_builds(self._parts, self._resolver.build(before), self._resolver.build(after))
 
     def acting(self, *, actor: str | None = None, origin: Origin | str | None = None) -> AbstractContextManager[None]:
         """Record what is done in the ``with`` block under another name: of a person on whose behalf it is done.

@@ -25,14 +25,14 @@ _MOST_BYTES = 16_000_000
 _PIECE = 65536
 _PLAIN = {
     "agents": ("name", "description", "modelId", "provider", "modelVersion"),
-    "tools": ("description",),
+    "tools": ("description", "requireApproval"),
     "workflows": ("name", "description"),
 }
 _NAMES = {"agents": ("tools", "workflows", "agents"), "workflows": ("steps",), "tools": ()}
 _SUMS = {
-    "agents": ("instructions", "defaultOptions"),
+    "agents": ("instructions", "defaultOptions", "skills", "inputProcessors", "outputProcessors"),
     "tools": ("inputSchema", "outputSchema"),
-    "workflows": ("inputSchema", "outputSchema", "stepGraph"),
+    "workflows": ("inputSchema", "outputSchema", "stepGraph", "allSteps"),
 }
 
 
