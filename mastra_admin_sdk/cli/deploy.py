@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     type=click.Choice(["swap", "recreate"]),
     help="Start the new server beside the old one, or after it has stopped.",
 )
+@click.option("--ttl", metavar="TIME", help="When a preview is removed after its last deploy: 72h, 3d, never.")
 @click.option("--set", "plain", metavar="KEY=VALUE", multiple=True, help="Set a variable of the project; not a secret.")
 @click.option(
     "--secret", "secrets", metavar="KEY", multiple=True, help="Set a secret; its value is asked for or read from stdin."
@@ -61,6 +62,7 @@ def deploy(
     branch: str | None,
     kind: str,
     strategy: str | None,
+    ttl: str | None,
     plain: tuple[str, ...],
     secrets: tuple[str, ...],
     env_file: Path | None,
@@ -80,7 +82,7 @@ def deploy(
             admin.projects.set_env(project, assignments, secret=False)
         if hidden:
             admin.projects.set_env(project, hidden, secret=True)
-        build = admin.deploy(project, branch=branch, type=kind, strategy=strategy, wait=False)
+        build = admin.deploy(project, branch=branch, type=kind, strategy=strategy, ttl=ttl, wait=False)
         full = name_deployment(admin, build.deployment.record)
         _remark_on_env_files(session, admin, project)
         if no_wait:

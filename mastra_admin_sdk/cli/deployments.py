@@ -1,4 +1,4 @@
-"""``mastra-admin ps``, ``stop``, ``restart``, ``rollback``: what runs, and changing that."""
+"""``mastra-admin ps``, ``stop``, ``restart``, ``rollback``, ``promote``: what runs, and changing that."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mastra_admin_sdk.display.text import format_bytes, format_duration
+from mastra_admin_sdk.display.text import format_bytes, format_duration, relative_time
+from mastra_admin_sdk.models import utc_now
 
 from .following import BACKGROUND, follow_build
 from .group import AdminCommand
@@ -89,14 +90,28 @@ def rollback(session: Session, deployment: str, to: int | None, no_wait: bool) -
     _change(session, deployment, no_wait, "rolled back", lambda live: live.rollback(to, wait=False))
 
 
+@click.command(cls=AdminCommand)
+@click.argument("deployment")
+@click.argument("to")
+@click.option("--no-wait", is_flag=True, help="Only queue it.")
+@click.pass_obj
+def promote(session: Session, deployment: str, to: str, no_wait: bool) -> None:
+    """Start what DEPLOYMENT serves on TO, without building it again.
+
+    TO is another deployment of the same project, or a type: `production` is
+    created when there is none. It runs with its own variables and data.
+    """
+    _change(session, deployment, no_wait, "promoted", lambda live: live.promote(to, wait=False))
+
+
 def _change(
     session: Session, reference: str, no_wait: bool, done: str, queue: Callable[[LiveDeployment], LiveBuild]
 ) -> None:
     output = session.output
     with session.open_admin() as admin:
-        live = admin.deployments.get(reference)
+        build = queue(admin.deployments.get(reference))
+        live = build.deployment
         name = name_deployment(admin, live.record)
-        build = queue(live)
         if no_wait:
             output.done(f"Build #{build.number} of {name} is queued")
         else:
@@ -160,6 +175,8 @@ def _list_below(view: DeploymentView, output: Output) -> list[str]:
     lines = [f"  {view.deployment.public_url}"] if view.process and view.deployment.public_url else []
     if view.active_build:
         lines.append(f"  build #{view.active_build.number} is {view.active_build.status}")
+    if view.deployment.expires_at:
+        lines.append(f"  expires {relative_time(view.deployment.expires_at, utc_now())}")
     if view.deployment.status_reason:
         lines += wrap(view.deployment.status_reason, output.width, indent="  ")
     if view.process and not view.process.trace_status.get("traced"):

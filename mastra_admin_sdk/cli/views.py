@@ -38,6 +38,7 @@ def describe_deployment(name: str, deployment: Deployment) -> dict[str, Any]:
         "desired_state": deployment.desired_state.value,
         "url": deployment.public_url,
         "reason": deployment.status_reason,
+        "expires_at": deployment.expires_at,
     }
 
 
