@@ -1,7 +1,8 @@
-"""What every project source promises, held against the fake and the real one."""
+"""What every project source promises, held against the fake, folders, and repositories."""
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,11 +10,14 @@ from typing import Protocol
 
 import pytest
 from fakes.source import FakeProjectSource
-from fixtures.projects import write_files, write_project
+from fixtures.projects import commit_all, make_repository, write_files, write_project
 
+from mastra_admin_sdk.adapters.source.git import GitProjectSource
 from mastra_admin_sdk.adapters.source.local.provider import LocalProjectSource
-from mastra_admin_sdk.errors import InvalidInput, NotFound, SourceError
-from mastra_admin_sdk.ports.source import ProjectSource
+from mastra_admin_sdk.errors import BuildCancelled, InvalidInput, NotFound, SourceError
+from mastra_admin_sdk.home import open_home
+from mastra_admin_sdk.models import SourceProject
+from mastra_admin_sdk.ports.source import ProjectSource, SourceCopy
 
 
 class World(Protocol):
@@ -25,6 +29,7 @@ class World(Protocol):
     def add_broken(self, folder: str) -> None: ...
     def write(self, folder: str, name: str, text: str) -> None: ...
     def remove(self, folder: str) -> None: ...
+    def find(self, folder: str) -> SourceProject: ...
 
 
 class FakeWorld:
@@ -36,6 +41,9 @@ class FakeWorld:
 
     def add(self, folder: str, files: Mapping[str, str] | None = None, *, name: str | None = None) -> None:
         self.source.add(folder, files, name=name or folder)
+
+    def find(self, folder: str) -> SourceProject:
+        return self.source.get_project(f"{self.source.root}/{folder}")
 
 
 class LocalWorld:
@@ -55,12 +63,50 @@ class LocalWorld:
     def remove(self, folder: str) -> None:
         shutil.rmtree(self.root / folder)
 
+    def find(self, folder: str) -> SourceProject:
+        return self.source.get_project(str(self.root / folder))
+
+
+class GitWorld(LocalWorld):
+    """A repository a project; what is written is committed."""
+
+    source: ProjectSource  # type: ignore[assignment]
+
+    def __init__(self, root: Path, home: Path) -> None:
+        self.root = root
+        self.source = GitProjectSource(open_home(home))
+
+    def add(self, folder: str, files: Mapping[str, str] | None = None, *, name: str | None = None) -> None:
+        kept = {path: text for path, text in (files or {}).items() if not path.startswith(".git/")}
+        make_repository(write_project(self.root, folder, files=kept, name=name or folder))
+
+    def write(self, folder: str, name: str, text: str) -> None:
+        write_files(self.root / folder, {name: text})
+        commit_all(self.root / folder)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "agents").mkdir()
+    return tmp_path / "agents"
+
 
 @pytest.fixture(params=["fake", "local"])
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
-    root = tmp_path / "agents"
-    root.mkdir()
+def world(request: pytest.FixtureRequest, root: Path) -> World:
+    """A source that is searched."""
     return FakeWorld() if request.param == "fake" else LocalWorld(root)
+
+
+@pytest.fixture(params=["fake", "local", "git"])
+def any_world(request: pytest.FixtureRequest, root: Path, tmp_path: Path) -> World:
+    """Any source, also one whose projects have to be named."""
+    if request.param == "git":
+        return GitWorld(root, tmp_path / "home")
+    return FakeWorld() if request.param == "fake" else LocalWorld(root)
+
+
+def fetch(world: World, project: SourceProject, target: Path) -> SourceCopy:
+    return world.source.fetch(world.source.describe_project(project), None, target)
 
 
 def test_projects_are_listed_by_name(world: World) -> None:
@@ -128,12 +174,6 @@ def test_a_name_that_two_projects_have_is_refused_with_their_paths(world: World)
         assert project.path in str(caught.value)
 
 
-@pytest.mark.parametrize("reference", ["", "  ", "a\0b"], ids=["empty", "blank", "null-byte"])
-def test_what_names_nothing_is_invalid(world: World, reference: str) -> None:
-    with pytest.raises(InvalidInput):
-        world.source.get_project(reference)
-
-
 @pytest.mark.parametrize(
     "reference",
     ["../../etc", "/etc/passwd", "a\nb", "\x1b[31mred", "x; rm -rf /", "-rf", "\udcff", "x" * 100_000, "[", "*"],
@@ -146,14 +186,20 @@ def test_hostile_references_are_not_found_and_shown_safely(world: World, referen
     assert "\x1b" not in caught.value.message
 
 
-def test_access_to_a_project_that_went_away_is_a_source_error(world: World) -> None:
-    world.add("weather")
-    project = world.source.get_project("weather")
-    world.source.validate_access(project)
-    world.remove("weather")
-    for use in (world.source.validate_access, world.source.get_project_path):
-        with pytest.raises(SourceError, match="weather"):
-            use(project)
+def test_access_to_a_project_that_went_away_is_a_source_error(any_world: World, tmp_path: Path) -> None:
+    any_world.add("weather")
+    project = any_world.find("weather")
+    any_world.source.validate_access(project)
+    config = any_world.source.describe_project(project)
+    any_world.remove("weather")
+    with pytest.raises(SourceError, match="weather"):
+        any_world.source.validate_access(project)
+    with pytest.raises(SourceError, match="weather"):
+        any_world.source.get_project_path(project, tmp_path / "one")
+    with pytest.raises(SourceError, match="weather"):
+        any_world.source.fetch(config, None, tmp_path / "two")
+    with pytest.raises(SourceError, match="weather"):
+        any_world.source.read_revision(config, None)
 
 
 def test_without_a_target_a_project_is_where_it_lies(world: World) -> None:
@@ -162,56 +208,97 @@ def test_without_a_target_a_project_is_where_it_lies(world: World) -> None:
     assert world.source.get_project_path(project) == Path(project.path)
 
 
-def test_with_a_target_a_project_is_copied(world: World, tmp_path: Path) -> None:
-    world.add("weather", {"src/mastra/index.ts": "export {}\n"})
+def test_with_a_target_a_project_is_copied(any_world: World, tmp_path: Path) -> None:
+    any_world.add("weather", {"src/mastra/index.ts": "export {}\n"})
     target = tmp_path / "deep" / "copy"
-    assert world.source.get_project_path(world.source.get_project("weather"), target) == target
+    assert any_world.source.get_project_path(any_world.find("weather"), target) == target
     assert (target / "src/mastra/index.ts").read_text() == "export {}\n"
 
 
-def test_a_copy_leaves_out_excluded_folders_and_env_files(world: World, tmp_path: Path) -> None:
+def test_a_copy_leaves_out_excluded_folders_and_env_files(any_world: World, tmp_path: Path) -> None:
     left_out = [
         "node_modules/x/index.js",
-        ".git/HEAD",
+        ".git/description",
         "dist/a.js",
         ".next/a",
         ".mastra/output/a",
         ".env",
         ".env.local",
     ]
-    world.add("weather", dict.fromkeys([*left_out, "src/.env.test", "src/env.ts"], "SECRET=1"))
-    project = world.source.get_project("weather")
-    copy = world.source.copy(project, tmp_path / "copy")
+    any_world.add("weather", dict.fromkeys([*left_out, "src/.env.test", "src/env.ts"], "SECRET=1"))
+    project = any_world.find("weather")
+    copy = fetch(any_world, project, tmp_path / "copy")
     copied = sorted(str(path.relative_to(copy.path)) for path in copy.path.rglob("*") if path.is_file())
-    assert copied == ["package.json", "src/env.ts"]
+    assert copied == sorted(copy.entries) == ["package.json", "src/env.ts"]
     assert (copy.files, copy.bytes) == (2, sum((copy.path / name).stat().st_size for name in copied))
+    assert copy.subdir == ""
     assert project.env_files == (".env", ".env.local")
 
 
-def test_equal_sources_have_equal_hashes_and_others_do_not(world: World, tmp_path: Path) -> None:
-    world.add("weather", {"a.ts": "1", ".env": "A=1"})
-    project = world.source.get_project("weather")
-    first = world.source.copy(project, tmp_path / "1").hash
-    world.write("weather", ".env", "A=2")
-    assert world.source.copy(project, tmp_path / "2").hash == first
-    world.write("weather", "a.ts", "2")
-    changed = world.source.copy(project, tmp_path / "3").hash
-    world.write("weather", "b.ts", "")
-    assert len({first, changed, world.source.copy(project, tmp_path / "4").hash}) == 3
+def test_entries_are_the_hashes_of_contents(any_world: World, tmp_path: Path) -> None:
+    any_world.add("weather", {"src/a.ts": "a", "b.ts": ""})
+    copy = fetch(any_world, any_world.find("weather"), tmp_path / "copy")
+    assert copy.entries["src/a.ts"] == hashlib.sha256(b"a").hexdigest()
+    assert copy.entries["b.ts"] == hashlib.sha256(b"").hexdigest()
 
 
-def test_a_copy_goes_into_an_empty_folder_only(world: World, tmp_path: Path) -> None:
-    world.add("weather")
-    project = world.source.get_project("weather")
+def test_equal_sources_have_equal_hashes_and_others_do_not(any_world: World, tmp_path: Path) -> None:
+    any_world.add("weather", {"a.ts": "1", ".env": "A=1"})
+    project = any_world.find("weather")
+    first = fetch(any_world, project, tmp_path / "1").hash
+    any_world.write("weather", ".env", "A=2")
+    assert fetch(any_world, project, tmp_path / "2").hash == first
+    any_world.write("weather", "a.ts", "2")
+    changed = fetch(any_world, project, tmp_path / "3").hash
+    any_world.write("weather", "b.ts", "")
+    assert len({first, changed, fetch(any_world, project, tmp_path / "4").hash}) == 3
+
+
+def test_the_revision_changes_with_the_source_and_with_nothing_else(any_world: World) -> None:
+    any_world.add("weather", {"a.ts": "1"})
+    config = any_world.source.describe_project(any_world.find("weather"))
+    first = any_world.source.read_revision(config, None)
+    assert any_world.source.read_revision(config, None) == first
+    any_world.write("weather", "a.ts", "22")
+    assert any_world.source.read_revision(config, None) != first
+
+
+def test_a_copy_goes_into_an_empty_folder_only(any_world: World, tmp_path: Path) -> None:
+    any_world.add("weather")
+    project = any_world.find("weather")
     empty, full = tmp_path / "empty", tmp_path / "full"
     empty.mkdir()
     write_files(full, {"precious.txt": "mine"})
-    assert world.source.copy(project, empty).path == empty
+    assert fetch(any_world, project, empty).path == empty
     with pytest.raises(InvalidInput, match="empty"):
-        world.source.copy(project, full)
+        fetch(any_world, project, full)
     assert [path.name for path in full.iterdir()] == ["precious.txt"]
 
 
-def test_it_describes_itself_in_one_line(world: World) -> None:
-    assert world.source.describe()
-    assert "\n" not in world.source.describe()
+def test_a_copy_that_is_cancelled_ends_with_what_the_check_raised(any_world: World, tmp_path: Path) -> None:
+    any_world.add("weather", {f"src/{number}.ts": "" for number in range(10)})
+    config = any_world.source.describe_project(any_world.find("weather"))
+
+    def cancel() -> None:
+        raise BuildCancelled("enough")
+
+    with pytest.raises(BuildCancelled, match="enough"):
+        any_world.source.fetch(config, None, tmp_path / "copy", cancel)
+    assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.parametrize("reference", ["", "  ", "a\0b"], ids=["empty", "blank", "null-byte"])
+def test_nothing_names_nothing(any_world: World, reference: str) -> None:
+    with pytest.raises(InvalidInput):
+        any_world.source.get_project(reference)
+
+
+def test_only_addresses_are_recognized_without_a_look(any_world: World) -> None:
+    assert not any_world.source.recognizes("weather")
+    is_git = isinstance(any_world.source, GitProjectSource)
+    assert any_world.source.recognizes("https://host.example/team/agents.git") is is_git
+
+
+def test_it_describes_itself_in_one_line(any_world: World) -> None:
+    assert any_world.source.describe()
+    assert "\n" not in any_world.source.describe()

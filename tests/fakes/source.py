@@ -92,14 +92,20 @@ class FakeProjectSource(ProjectSource):
         self, config: Mapping[str, Any], ref: str | None, target_dir: Path, cancel: CancelCheck = never_cancelled
     ) -> SourceCopy:
         cancel()
-        return self.copy(self.get_project(str(config.get("path"))), target_dir)
+        return self.copy(self._find(config), target_dir)
 
     def describe_project(self, project: SourceProject) -> Mapping[str, Any]:
         return {"project_id": project.id, "path": project.path}
 
     def read_revision(self, config: Mapping[str, Any], ref: str | None) -> str:
-        project = self.get_project(str(config.get("path")))
+        project = self._find(config)
         return hashlib.sha256(repr(sorted(self.files[project.path].items())).encode()).hexdigest()
+
+    def _find(self, config: Mapping[str, Any]) -> SourceProject:
+        try:
+            return self.get_project(str(config.get("path")))
+        except NotFound as exc:
+            raise SourceError(exc.message) from exc
 
     def copy(self, project: SourceProject, target_dir: Path) -> SourceCopy:
         self.validate_access(project)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from mastra_admin_sdk.adapters.source.local.names import is_portable, show_reference
-from mastra_admin_sdk.errors import InvalidInput
+from mastra_admin_sdk.errors import InvalidInput, NotFound
 
 SCHEMES = ("https", "http", "ssh", "git", "file")
 LOCAL_PROTOCOLS = "file:git:http:https:ssh"
@@ -52,7 +52,7 @@ class Address:
 
     def __str__(self) -> str:
         below = f":{self.path}" if self.path else ""
-        return f"{self.url}#{self.ref or ''}{below}" if self.ref or below else self.url
+        return f"{self.url}#{self.ref or ''}{below}" if self.ref or below or "#" in self.url else self.url
 
 
 def looks_like_repository(reference: str) -> bool:
@@ -70,15 +70,26 @@ def parse_reference(reference: str) -> Address:
 
     Raises:
         InvalidInput: it is no address of a repository, its URL holds a secret, or its folder leads outside.
+        NotFound: it is a folder that isn't there.
     """
     if not isinstance(reference, str) or not reference.strip() or not _is_plain(reference):
         raise InvalidInput("A repository is named by its URL or its path; that was neither.")
     reference = reference.strip()
     if os.path.isdir(os.path.expanduser(reference)):
         return make_address(reference)
-    url, _, rest = reference.partition("#")
+    # The name of a folder may hold a # itself, a URL's may not.
+    url, _, rest = reference.rpartition("#") if "#" in reference else (reference, "", "")
     ref, _, path = rest.partition(":")
     return make_address(url, ref or None, path)
+
+
+def read_address(text: str) -> Address:
+    """Return the address that was written as this text before, also when its folder is gone by now."""
+    if not text.startswith("/"):
+        return parse_reference(text)
+    url, _, rest = text.rpartition("#") if "#" in text else (text, "", "")
+    ref, _, path = rest.partition(":")
+    return Address(url, ref or None, check_folder(path))
 
 
 def make_address(url: str, ref: str | None = None, path: str = "") -> Address:
@@ -170,7 +181,7 @@ def _find_top(folder: str) -> str:
     while not os.path.lexists(os.path.join(above, ".git")) and not _is_bare(above):
         if above == os.path.dirname(above):
             if not os.path.isdir(folder):
-                raise InvalidInput(f"There is no repository at {show_reference(folder)}.", hint=_FORMS)
+                raise NotFound(f"There is no repository at {show_reference(folder)}.", hint=_FORMS)
             raise InvalidInput(f"{show_reference(folder)} is in no git repository.", hint="Deploy it as a folder.")
         above = os.path.dirname(above)
     return above

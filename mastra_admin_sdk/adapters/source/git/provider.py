@@ -21,7 +21,7 @@ from mastra_admin_sdk.models import SourceProject
 from mastra_admin_sdk.ports.checks import CancelCheck, never_cancelled
 from mastra_admin_sdk.ports.source import ProjectSource, SourceCopy, SourceListing
 
-from .addresses import Address, looks_like_repository, make_address, parse_reference, redact
+from .addresses import Address, check_folder, looks_like_repository, make_address, parse_reference, read_address, redact
 from .command import Deadline, Git, GitFailed, parse_credentials
 from .export import Exporter
 from .failures import explain_failure
@@ -76,7 +76,9 @@ class GitProjectSource(ProjectSource):
             return _make_project(address, fetched, skeleton)
 
     def validate_access(self, project: SourceProject) -> None:
-        self.get_project(project.path)
+        address = read_address(project.path)
+        with self._open(address, address.ref, Deadline.after(self._timeout)):
+            pass
 
     def get_project_path(self, project: SourceProject, target_dir: Path | None = None) -> Path:
         if target_dir is None:
@@ -84,8 +86,7 @@ class GitProjectSource(ProjectSource):
                 f"The project {redact(project.path)} lies in a repository, not in a folder.",
                 hint="Name a folder to copy it to.",
             )
-        address = parse_reference(project.path)
-        return self.fetch(self.describe_project(project), address.ref, target_dir).path
+        return self.fetch(self.describe_project(project), read_address(project.path).ref, target_dir).path
 
     def fetch(
         self, config: Mapping[str, Any], ref: str | None, target_dir: Path, cancel: CancelCheck = never_cancelled
@@ -101,7 +102,7 @@ class GitProjectSource(ProjectSource):
             raise
 
     def describe_project(self, project: SourceProject) -> Mapping[str, Any]:
-        address = parse_reference(project.path)
+        address = read_address(project.path)
         return {"project_id": project.id, "url": address.url, "path": address.path}
 
     def read_revision(self, config: Mapping[str, Any], ref: str | None) -> str:
@@ -169,8 +170,10 @@ class GitProjectSource(ProjectSource):
 
 
 def _read_config(config: Mapping[str, Any]) -> Address:
+    url, path = str(config.get("url") or ""), str(config.get("path") or "")
     try:
-        return make_address(str(config.get("url") or ""), None, str(config.get("path") or ""))
+        # A folder that was written down is taken as it is: were it gone, one around it would be another repository.
+        return Address(url, None, check_folder(path)) if url.startswith("/") else make_address(url, None, path)
     except MastraAdminError as exc:
         raise SourceError(exc.message, hint=exc.hint) from exc
 
