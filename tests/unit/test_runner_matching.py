@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from mastra_admin_sdk.adapters.runner.local.cache.matches import MatchCache
+from mastra_admin_sdk.adapters.runner.local.companions import Companions
 from mastra_admin_sdk.adapters.runner.local.matching import choose_version, parse_candidates
 
 # As published: version of the CLI, the core it was built with, the cores it admits.
@@ -66,3 +70,53 @@ def test_an_answer_that_is_no_json_is_refused(output: str) -> None:
 
 def test_versions_without_what_is_needed_are_left_out() -> None:
     assert parse_candidates(json.dumps(["1.0.0", {"version": "1.0.0"}, {"version": 3}])) == ()
+
+
+# --- what a package needs besides -------------------------------------------------------------------------------------
+
+
+def make_row(version: str, built: str, needs: dict[str, str] | None = None) -> dict[str, object]:
+    peers = {"@mastra/core": ">=1.0.0-0 <2.0.0-0"}
+    return {
+        "version": version,
+        "devDependencies": {"@mastra/core": built},
+        "peerDependencies": peers,
+        "dependencies": {"commander": "^1", **(needs or {})},
+    }
+
+
+PUBLISHED = {
+    "mastra": [
+        make_row("1.0.1", "1.0.4", {"@mastra/deployer": "^1.0.4", "@mastra/loggers": "^1.0.0"}),
+        make_row("1.31.0", "1.68.0", {"@mastra/deployer": "^1.68.0"}),
+    ],
+    "@mastra/deployer": [make_row(version, version) for version in ("1.0.4", "1.17.0", "1.69.0")],
+    "@mastra/loggers": [make_row("1.0.0", "1.0.4"), make_row("1.3.2", "1.68.0")],
+}
+
+
+def make_companions(folder: Path, asked: list[str]) -> Companions:
+    def ask(package: str, cancel: Callable[[], None]) -> str:
+        asked.append(package)
+        return json.dumps(PUBLISHED[package])
+
+    return Companions(MatchCache(folder), ask, lambda: None)
+
+
+def test_what_a_cli_needs_is_of_its_own_day_too_and_asked_for_once(tmp_path: Path) -> None:
+    asked: list[str] = []
+    for _ in range(2):
+        found = make_companions(tmp_path, asked).find_with_needs("mastra", "1.0.4")
+        assert found == ("mastra@1.0.1", "@mastra/deployer@1.0.4", "@mastra/loggers@1.0.0")
+    assert asked == ["mastra", "@mastra/deployer", "@mastra/loggers"]
+
+
+def test_what_a_cli_needs_lies_in_the_range_that_it_names(tmp_path: Path) -> None:
+    assert make_companions(tmp_path, []).find_with_needs("mastra", "1.68.0") == (
+        "mastra@1.31.0",
+        "@mastra/deployer@1.69.0",
+    )
+
+
+def test_a_core_without_a_cli_has_no_needs(tmp_path: Path) -> None:
+    assert make_companions(tmp_path, []).find_with_needs("mastra", "2.0.0") == ()

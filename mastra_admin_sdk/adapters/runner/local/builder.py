@@ -182,17 +182,18 @@ class Builder:
                 f"{_CORE} isn't installed in the project, so there is nothing to build.",
                 hint=f"Add {_CORE} to the dependencies in package.json.",
             )
-        version = companions.find("mastra", core)
-        if version is None:
+        wanted = companions.find_with_needs("mastra", core)
+        if not wanted:
             raise BuildError(
                 f"The project has no Mastra CLI, and none is published for {_CORE} {core}.",
                 hint="Add `mastra` to the devDependencies in package.json.",
             )
+        version = wanted[0].removeprefix("mastra@")
         self._note(
             f"The project has no Mastra CLI of its own: mastra {version}, which belongs to {_CORE} {core}, was used."
         )
         manager = shop.manager
-        self._execute(shop, commands.make_add(manager.kind, manager.program, f"mastra@{version}"), "install")
+        self._execute(shop, commands.make_add(manager.kind, manager.program, *wanted), "install")
         if shop.find_cli() is None:
             raise BuildError(
                 f"mastra {version} was installed and brought no program.", hint="Add `mastra` to package.json."

@@ -197,15 +197,15 @@ def make_install(
     return replace(command, env=_FROM_CACHE) if has_lockfile else command
 
 
-def make_add(manager: PackageManager, program: Sequence[str], package: str) -> Command:
-    """Return the command that adds one package to an installed folder; only npm can do it without noting it down."""
+def make_add(manager: PackageManager, program: Sequence[str], *packages: str) -> Command:
+    """Return the command that adds packages to an installed folder; only npm can do it without noting it down."""
     match manager:
         case PackageManager.NPM:
-            arguments = ["install", "--no-save", "--include=dev", package]
+            arguments = ["install", "--no-save", "--include=dev", *packages]
         case PackageManager.PNPM:
-            arguments = ["add", "--ignore-workspace", package]
+            arguments = ["add", "--ignore-workspace", *packages]
         case _:
-            arguments = ["add", package]
+            arguments = ["add", *packages]
     return _command(manager, program, arguments)
 
 
@@ -222,7 +222,15 @@ def make_run(manager: PackageManager, program: Sequence[str], script: str) -> Co
 
 def make_view(npm: Sequence[str], package: str) -> Command:
     """Return the command that prints what is published of a package, for `matching.parse_candidates`."""
-    arguments = ["view", f"{package}@>=0.0.0", "version", "devDependencies", "peerDependencies", "--json"]
+    arguments = [
+        "view",
+        f"{package}@>=0.0.0",
+        "version",
+        "devDependencies",
+        "peerDependencies",
+        "dependencies",
+        "--json",
+    ]
     return replace(_command(PackageManager.NPM, npm, arguments), is_query=True)
 
 

@@ -15,7 +15,7 @@ from mastra_admin_sdk.errors import BuildCancelled, BuildError
 from mastra_admin_sdk.ports.checks import CancelCheck
 
 from .cache.matches import MatchCache
-from .matching import choose_version, parse_candidates
+from .matching import Candidate, choose_candidate, parse_candidates
 
 Ask: TypeAlias = Callable[[str, CancelCheck], str]
 """Runs ``npm view`` on a package, and returns what it printed."""
@@ -54,6 +54,26 @@ class Companions:
             raise answer
         return answer
 
+    def find_with_needs(self, package: str, core: str) -> tuple[str, ...]:
+        """Return the version that `find` returns and those of the Mastra packages it needs, each ``name@version``.
+
+        It asks for ranges of them, whose newest versions may need a newer core. Empty when there is none.
+
+        Raises:
+            BuildError: as `find`.
+        """
+        name = f"{package} with its needs"
+        if kept := self._kept.find(name, core):
+            return tuple(kept.split())
+        chosen = self._choose(package, core, self._cancel)
+        if chosen is None:
+            return ()
+        needed = {name: self._choose(name, core, self._cancel, within) for name, within in chosen.needs.items()}
+        others = [f"{name}@{found.text}" for name, found in needed.items() if found]
+        answer = (f"{package}@{chosen.text}", *others)
+        self._kept.keep(name, core, " ".join(answer))
+        return answer
+
     def close(self) -> None:
         """End what was begun and isn't needed any more."""
         self._is_over.set()
@@ -70,16 +90,20 @@ class Companions:
             self._asked[package, core] = BuildError(f"The versions of {package} could not be looked up: {exc}")
 
     def _look_up(self, package: str, core: str, cancel: CancelCheck) -> str | None:
+        chosen = self._choose(package, core, cancel)
+        if chosen is None:
+            return None
+        self._kept.keep(package, core, chosen.text)
+        return chosen.text
+
+    def _choose(self, package: str, core: str, cancel: CancelCheck, within: str = "*") -> Candidate | None:
         output = self._ask(package, cancel)
         try:
-            version = choose_version(parse_candidates(output), core)
+            return choose_candidate(parse_candidates(output), core, within)
         except ValueError as exc:
             raise BuildError(
                 f"npm's answer on the versions of {package} can't be read: {exc}.", hint="Try again."
             ) from exc
-        if version:
-            self._kept.keep(package, core, version)
-        return version
 
     def _check(self) -> None:
         if self._is_over.is_set():

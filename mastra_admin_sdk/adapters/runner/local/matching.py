@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .node_range import Version, parse_version, satisfies
@@ -19,16 +19,19 @@ _CORE = "@mastra/core"
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A published version of a package: the core it was built with, and the range of cores it admits."""
+    """A published version of a package: the core it was built with, the range of cores it admits, and which ranges of
+    other Mastra packages it needs.
+    """
 
     version: Version
     text: str
     built_with: Version
     admits: str
+    needs: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse_candidates(output: str) -> tuple[Candidate, ...]:
-    """Read what ``npm view <package>@>=0.0.0 version devDependencies peerDependencies --json`` printed.
+    """Read what ``npm view <package>@>=0.0.0 version devDependencies peerDependencies dependencies --json`` printed.
 
     Versions that don't name their core are left out.
 
@@ -43,16 +46,22 @@ def parse_candidates(output: str) -> tuple[Candidate, ...]:
 
 def choose_version(candidates: tuple[Candidate, ...], core: str) -> str | None:
     """Return the version that belongs to a core, or ``None`` when none admits it."""
+    chosen = choose_candidate(candidates, core)
+    return chosen.text if chosen else None
+
+
+def choose_candidate(candidates: tuple[Candidate, ...], core: str, within: str = "*") -> Candidate | None:
+    """Return the same with all that is known of it; ``within`` is a range that its version has to lie in."""
     wanted = parse_version(core)
     if wanted is None:
         return None
-    fitting = [candidate for candidate in candidates if _admits(candidate, core)]
+    fitting = [found for found in candidates if _admits(found, core) and _lies_in(found.text, within)]
     older = [candidate for candidate in fitting if candidate.built_with <= wanted]
     if older:
-        return max(older, key=lambda candidate: (candidate.built_with, candidate.version)).text
+        return max(older, key=lambda candidate: (candidate.built_with, candidate.version))
     # Every version that admits this core was built with a newer one: the closest of them.
     newer = sorted(fitting, key=lambda candidate: (candidate.built_with, candidate.version))
-    return newer[0].text if newer else None
+    return newer[0] if newer else None
 
 
 def _parse_row(row: Mapping[str, Any]) -> Candidate | None:
@@ -62,7 +71,13 @@ def _parse_row(row: Mapping[str, Any]) -> Candidate | None:
     admits = _field(row, "peerDependencies")
     if version is None or built_with is None or not isinstance(admits, str):
         return None
-    return Candidate(version, text, built_with, admits)
+    return Candidate(version, text, built_with, admits, _list_needs(row))
+
+
+def _list_needs(row: Mapping[str, Any]) -> Mapping[str, str]:
+    group = row.get("dependencies")
+    named = group.items() if isinstance(group, Mapping) else ()
+    return {name: str(wanted) for name, wanted in named if name.startswith("@mastra/") and name != _CORE}
 
 
 def _field(row: Mapping[str, Any], name: str) -> Any:
@@ -71,7 +86,11 @@ def _field(row: Mapping[str, Any], name: str) -> Any:
 
 
 def _admits(candidate: Candidate, core: str) -> bool:
+    return _lies_in(core, candidate.admits)
+
+
+def _lies_in(version: str, wanted: str) -> bool:
     try:
-        return satisfies(core, candidate.admits)
+        return satisfies(version, wanted)
     except ValueError:
         return False
