@@ -32,9 +32,9 @@ def parse_ttl(ttl: Ttl) -> int:
         >>> parse_ttl("3d") == parse_ttl(72) == 259200
         True
     """
-    seconds = _read_seconds(ttl)
-    if seconds == FOREVER and ttl == _NEVER:
+    if isinstance(ttl, str) and ttl.strip().lower() == _NEVER:
         return FOREVER
+    seconds = _read_seconds(ttl)
     if not 1 <= seconds <= _LONGEST:
         raise InvalidInput(f"A preview can't live for {ttl!r}: from a second to ten years.", hint=_HINT)
     return math.ceil(seconds)
@@ -57,12 +57,9 @@ def has_expired(deployment: Deployment, now: datetime) -> bool:
 def _read_seconds(ttl: object) -> float:
     if isinstance(ttl, timedelta):
         return ttl.total_seconds()
-    if isinstance(ttl, int | float) and not isinstance(ttl, bool) and math.isfinite(ttl):
-        return ttl * 3600.0 if abs(ttl) < _LONGEST else math.inf
-    if isinstance(ttl, str):
-        text = ttl.strip().lower()
-        if text == _NEVER:
-            return FOREVER
-        if match := _TEXT.fullmatch(text[:40]):
-            return float(match[1]) * _UNITS[match[2] or "h"]
+    if isinstance(ttl, int | float) and not isinstance(ttl, bool):
+        # Compared first: a number that is too large, or none, can't be multiplied.
+        return ttl * 3600.0 if 0 < ttl <= _LONGEST else math.inf
+    if isinstance(ttl, str) and (match := _TEXT.fullmatch(ttl.strip().lower()[:40])):
+        return float(match[1]) * _UNITS[match[2] or "h"]
     raise InvalidInput(f"{ttl!r} is no time to live.", hint=_HINT)
