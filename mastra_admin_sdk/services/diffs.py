@@ -167,7 +167,7 @@ def compare_builds(parts: Parts, before: Build, after: Build) -> BuildDiff:
 def _load(home: Home, build: Build) -> dict[str, Any]:
     """A build's manifest; what its artifact was made from may stand in that of the build that made it."""
     made = load_manifest(home, build.artifact_build_id) if build.artifact_build_id else {}
-    inputs = {name: made[name] for name in ("sources", "packages", "resolved") if name in made}
+    inputs: dict[str, Any] = {name: made[name] for name in ("sources", "packages", "resolved") if name in made}
     return {**inputs, **load_manifest(home, build.id)}
 
 
