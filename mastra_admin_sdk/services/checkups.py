@@ -78,8 +78,13 @@ class _Watch:
 class Checkups:
     """Looks at each running server every ``health_interval`` seconds, a few at a time."""
 
-    def __init__(self, parts: Parts, wakefulness: Wakefulness | None = None) -> None:
-        self._parts = parts
+    def __init__(
+        self,
+        parts: Parts,
+        wakefulness: Wakefulness | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._parts, self._clock = parts, clock
         self._crew = Crew("health", _THREADS)
         self._watches: dict[str, _Watch] = {}
         self._wakefulness = wakefulness or Wakefulness()
@@ -88,7 +93,7 @@ class Checkups:
         """Have those looked at whose turn it is; forget the servers that aren't among them."""
         self._wakefulness.look()
         running = {process.id: process for process in processes}
-        now = time.monotonic()
+        now = self._clock()
         interval = float(self._parts.settings.health_interval)
         known = self._watches
         self._watches = {each: known.get(each) or _Watch(now + interval) for each in running}
@@ -122,8 +127,7 @@ class Checkups:
 
     @property
     def _limit(self) -> int:
-        # One miss is never enough, whatever is set: any server may be busy for a moment.
-        return max(2, int(self._parts.settings.health_failures))
+        return int(self._parts.settings.health_failures)
 
     def _note_miss(self, process: Process, watch: _Watch) -> None:
         watch.missed += 1
@@ -147,13 +151,13 @@ class Checkups:
                 "threads": usage.threads,
                 "cpu_seconds": round(usage.cpu_seconds, 2),
             }
-        age = time.monotonic() - watch.written_at
+        age = self._clock() - watch.written_at
         pause = _WRITE_SECONDS if _is_news(watch.written, figures) else _WRITE_UNCHANGED_SECONDS
         if watch.written and watch.written.get("healthy") == healthy and age < pause:
             return
         now = utc_now().isoformat()
         self._write(process, {**figures, "last_health_at": now, **({"measured_at": now} if usage else {})})
-        watch.written_at, watch.written = time.monotonic(), figures
+        watch.written_at, watch.written = self._clock(), figures
 
     def _write(self, process: Process, figures: Mapping[str, Any]) -> None:
         try:

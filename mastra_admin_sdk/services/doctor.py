@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mastra_admin_sdk.errors import MastraAdminError, NoFreePort
-from mastra_admin_sdk.models import SourceProject
+from mastra_admin_sdk.models import ProcessStatus, SourceProject
 
 from .parts import Parts
-from .servers import ALIVE
+from .servers import ALIVE, identify
+from .strays import find_strays
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ def examine(parts: Parts) -> Sequence[Check]:
         ("secret key", _check_secrets),
         ("node", _check_node),
         ("ports", _check_ports),
+        ("servers", _check_servers),
         ("router", _check_router),
         ("router port", _check_router_port),
         ("engine", _check_engine),
@@ -96,6 +98,25 @@ def _check_ports(parts: Parts) -> str:
     except NoFreePort as exc:
         raise NoFreePort(exc.message, hint="Stop a deployment, or widen MASTRA_ADMIN_SERVER_PORTS.") from exc
     return f"{parts.settings.server_ports}: {len(used)} in use, {port} is free"
+
+
+def _check_servers(parts: Parts) -> str:
+    strays = find_strays(parts)
+    if strays:
+        pids = ", ".join(str(pid) for each in strays.values() for pid in each)
+        raise MastraAdminError(
+            f"{len(strays)} servers run without a record (pids {pids}): their database was removed, or restored.",
+            hint="`mastra-admin down` ends them, and so does the background process.",
+        )
+    running = parts.storage.processes.list(statuses=[ProcessStatus.RUNNING])
+    silent = [item for item in running if not parts.runner.is_healthy(identify(item))]
+    if silent:
+        ports = ", ".join(str(item.port) for item in silent)
+        raise MastraAdminError(
+            f"{len(silent)} of {len(running)} servers don't answer (ports {ports}).",
+            hint="`mastra-admin up` sees that they are started again; `mastra-admin logs` shows what they said.",
+        )
+    return f"{len(running)} run, each with its record"
 
 
 def _check_router(parts: Parts) -> str:

@@ -14,6 +14,7 @@ from .live import PathToLive, lock_name
 from .parts import Parts
 from .pipeline import ACTIVE
 from .queue import BuildQueue
+from .strays import end_stray, find_strays
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ _CANCEL_TIMEOUT = 60.0
 def shut_down(parts: Parts, path: PathToLive, queue: BuildQueue, on_step: Callable[[str], None]) -> None:
     """Stop all servers, then the router, then the engine. What deployments should do is kept for the next ``up``.
 
+    Servers that no record names, as when the database was removed, are found by what they carry in their environment.
     Builds that run elsewhere are cancelled first and waited for; queued ones stay queued. What can't be stopped
     doesn't keep the rest running.
 
@@ -36,6 +38,9 @@ def shut_down(parts: Parts, path: PathToLive, queue: BuildQueue, on_step: Callab
     for deployment in parts.storage.deployments.list():
         if path.servers.list_alive(deployment.id) or parts.storage.routes.list(deployment.id):
             _try(_name(parts, deployment), on_step, partial(_stop_servers, parts, path, deployment), failures)
+    for process_id, pids in find_strays(parts).items():
+        title = f"a server without a record (pids {', '.join(map(str, pids))})"
+        _try(title, on_step, partial(end_stray, parts, process_id), failures)
     if parts.router.is_running():
         _try("the router", on_step, parts.router.stop, failures)
     else:
