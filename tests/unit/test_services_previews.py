@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,10 +23,13 @@ NOW = datetime(2026, 5, 1, tzinfo=UTC)
 PREVIEW = Deployment("project", "feature/x", "feature-x", type=DeploymentType.PREVIEW)
 
 
-@pytest.fixture(autouse=True)
-def _drain_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These tests deploy often, and nobody sends requests."""
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """A home where each deploy makes an artifact, and drains at once: nobody sends requests."""
     monkeypatch.setattr(live_module, "_QUIET", 0.0)
+    made = House(tmp_path / "home", build_cache=False)
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +15,13 @@ from mastra_admin_sdk.models import Build, BuildKind, BuildStatus, Deployment, D
 from mastra_admin_sdk.services import live as live_module
 
 
-@pytest.fixture(autouse=True)
-def _drain_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These tests deploy often, and nobody sends requests."""
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """A home where each deploy makes an artifact, and drains at once: nobody sends requests."""
     monkeypatch.setattr(live_module, "_QUIET", 0.0)
+    made = House(tmp_path / "home", build_cache=False)
+    yield made
+    made.close()
 
 
 @pytest.fixture
