@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from mastra_admin_sdk.display.text import relative_time
 from mastra_admin_sdk.errors import InvalidInput
+from mastra_admin_sdk.models import utc_now
 
+from .frames import iterate_records
 from .group import AdminCommand
 from .session import Session
 from .tables import Column, render_table
@@ -22,7 +27,7 @@ _deployment_flag = click.option("--deployment", is_flag=True, help="NAME is a de
 
 @click.group()
 def env() -> None:
-    """List, set and remove environment variables."""
+    """List, set, import, compare and remove environment variables."""
 
 
 @env.command("list", cls=AdminCommand)
@@ -78,6 +83,79 @@ def unset_variables(session: Session, name: str, keys: tuple[str, ...], deployme
         _write(admin, name, deployment, dict.fromkeys(keys), secret=True)
         variables = _read(admin, name, deployment)
     _tell(session, name, f"Removed {', '.join(keys)}", variables)
+
+
+@env.command("import", cls=AdminCommand)
+@click.argument("name")
+@click.argument("file", metavar="FILE")
+@click.option("--plain", is_flag=True, help="They are no secrets: `mastra build` and everybody may see them.")
+@click.option("--only", metavar="KEY", multiple=True, help="Take this one; can be repeated.")
+@click.option("--prefix", default="", help="Take those that begin with it.")
+@_deployment_flag
+@click.pass_obj
+def import_variables(
+    session: Session, name: str, file: str, plain: bool, only: tuple[str, ...], prefix: str, deployment: bool
+) -> None:
+    """Set the variables of a .env FILE for project NAME, as secrets.
+
+    A name alone, such as `.env.production`, is looked for in the current
+    folder, then in the project's own.
+    """
+    path = Path(file).absolute() if Path(file).is_file() else Path(file)
+    chosen: dict[str, Any] = {"secret": not plain, "only": only or None, "prefix": prefix}
+    with session.open_admin() as admin:
+        if deployment:
+            found = admin.deployments.get(name).import_env(path, **chosen)
+        else:
+            found = admin.projects.import_env(name, path, **chosen)
+        variables = _read(admin, name, deployment)
+    _tell(session, name, f"Set {', '.join(found.keys)} (from {found.path})", variables)
+
+
+@env.command("versions", cls=AdminCommand)
+@click.argument("name")
+@_deployment_flag
+@click.pass_obj
+def list_versions(session: Session, name: str, deployment: bool) -> None:
+    """List the versions of the variables of project NAME, without values.
+
+    Those of a deployment have two numbers, such as 3.1: of the project's
+    variables, and of its overrides.
+    """
+    with session.open_admin() as admin:
+        frame = admin.deployments.get(name).env_versions() if deployment else admin.projects.env_versions(name)
+    rows = list(iterate_records(frame))
+    session.output.result(rows)
+    columns = (Column("VERSION"), Column("WHEN"), Column("WHO", shrink=True), Column("NAMES", shrink=True))
+    table = [(row["version"], _tell_age(row["changed_at"]), row["actor"], ", ".join(row["keys"])) for row in rows]
+    session.output.lines(render_table(columns, table, width=session.output.width))
+
+
+@env.command("diff", cls=AdminCommand)
+@click.argument("name")
+@click.argument("before")
+@click.argument("after")
+@_deployment_flag
+@click.pass_obj
+def diff_versions(session: Session, name: str, before: str, after: str, deployment: bool) -> None:
+    """Show which variables of project NAME differ between two versions.
+
+    Values are never shown.
+    """
+    with session.open_admin() as admin:
+        if deployment:
+            frame = admin.deployments.get(name).diff_env(before, after)
+        else:
+            frame = admin.projects.diff_env(name, before, after)
+    rows = list(iterate_records(frame))
+    session.output.result(rows)
+    columns = (Column("NAME"), Column("CHANGE"), Column("KIND"))
+    table = [(row["key"], row["change"], "secret" if row["is_secret"] else "plain") for row in rows]
+    session.output.lines(render_table(columns, table, width=session.output.width) if rows else ["They are the same."])
+
+
+def _tell_age(moment: str | None) -> str:
+    return relative_time(datetime.fromisoformat(moment) if moment else None, utc_now())
 
 
 def _read(admin: MastraAdmin, name: str, deployment: bool) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from mastra_admin_sdk.display.text import format_duration
 from mastra_admin_sdk.errors import MastraAdminError
 from mastra_admin_sdk.models import BuildStatus
 
@@ -37,7 +38,7 @@ def follow_build(session: Session, admin: MastraAdmin, build: LiveBuild, name: s
         Interrupted: Ctrl-C; the message says what becomes of the build.
     """
     try:
-        with show_progress(session.output, f"Build #{build.number} of {name}") as show:
+        with show_progress(session.output, f"Build #{build.number} of {name}{_estimate(build)}") as show:
             if not _watch(admin, build, show):
                 build.wait(on_progress=show)
     except MastraAdminError as exc:
@@ -66,6 +67,12 @@ def _watch(admin: MastraAdmin, build: LiveBuild, show: ShowBuild) -> bool:
         if not is_worked_on:
             return False
         time.sleep(_POLL)
+
+
+def _estimate(build: LiveBuild) -> str:
+    """How long a build is likely to take, from those before it; empty when there were none."""
+    seconds = sum(build.expected_seconds().values())
+    return f" (about {format_duration(round(seconds))})" if seconds >= 1 else ""
 
 
 def _describe_detached(session: Session, admin: MastraAdmin, build: LiveBuild, name: str) -> Interrupted:

@@ -25,6 +25,7 @@ from mastra_admin_sdk.models import (
     Process,
     Project,
     Strategy,
+    Tls,
     choose,
 )
 
@@ -87,6 +88,10 @@ class LiveBuild:
     def phases(self) -> Mapping[str, float]:
         """Seconds per phase."""
         return self.record.phases
+
+    def expected_seconds(self) -> Mapping[str, float]:
+        """Return the seconds that each of its phases is likely to take, from the last builds of its kind."""
+        return expect_seconds(self._services.parts.storage, self.record.deployment_id, kind=self.record.kind)
 
     @property
     def env(self) -> Mapping[str, str]:
@@ -190,10 +195,8 @@ class LiveDeployment:
 
     @property
     def urls(self) -> Sequence[str]:
-        """All addresses it answers on, the main one first."""
-        return [
-            self._services.parts.router.make_url(host) for host in self._services.deployments.list_hosts(self.record)
-        ]
+        """All addresses it answers on, the main one first, its own domains last."""
+        return self._services.deployments.list_urls(self.record)
 
     @property
     def local_url(self) -> str | None:
@@ -313,6 +316,26 @@ class LiveDeployment:
     def set_strategy(self, strategy: Strategy | str) -> LiveDeployment:
         """Choose how a new server takes over: ``swap`` (beside the old one) or ``recreate`` (after it has stopped)."""
         self._services.deployments.scaling.set_strategy(self.record, choose(Strategy, strategy))
+        return self.refresh()
+
+    def set_domains(self, domains: Iterable[str], *, tls: Tls | str | None = None) -> LiveDeployment:
+        """Let it answer on domains of its own, beside the hosts that are made from its name.
+
+        They lead to its servers at once, and stay through redeploys; ``[]`` removes all. Making DNS point to this
+        machine is up to you.
+
+        Parameters:
+            domains: host names such as ``"agents.example.com"``; the ones before are replaced.
+            tls: ``"off"``, ``"internal"`` (certificates from an authority of our own) or ``"auto"`` (from a public one);
+                as it was unless given, and ``"off"`` at first.
+
+        Raises:
+            InvalidInput: one can't be a domain.
+            Conflict: another deployment has it; nothing was changed.
+            RouterError: they can't be served; nothing was changed.
+        """
+        chosen = None if tls is None else choose(Tls, tls)
+        self._services.deployments.domains.set(self.record, domains, chosen)
         return self.refresh()
 
     def scale(self, replicas: int) -> LiveDeployment:
