@@ -14,7 +14,7 @@ from .group import AdminCommand
 from .progress import tell_live
 from .records import find_running
 from .session import Session
-from .targets import ensure_project, name_deployment
+from .targets import ensure_project, name_deployment, read_ref
 from .variables import ask_secrets, parse_assignments
 from .views import describe_build, describe_deployment
 
@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 @click.argument("source", metavar="SOURCE")
 @click.option("--team", help="Who owns the project; created when there is none of that name.")
 @click.option("--name", help="The name of the project that is made; the folder's own unless given.")
-@click.option("--branch", help="A label for what lies in the folder; the project's default branch unless given.")
+@click.option(
+    "--branch",
+    help="Of a repository what is deployed, else a label for what lies in the folder; the default branch unless given.",
+)
+@click.option("--ref", help="A tag, commit or other branch of the repository to build this time.")
 @click.option(
     "--type",
     "kind",
@@ -60,6 +64,7 @@ def deploy(
     team: str | None,
     name: str | None,
     branch: str | None,
+    ref: str | None,
     kind: str,
     strategy: str | None,
     ttl: str | None,
@@ -70,8 +75,9 @@ def deploy(
 ) -> None:
     """Build SOURCE and put it live.
 
-    SOURCE is a project, or a folder, name or id that `projects` lists. Team and
-    project are created when missing. Ctrl-C detaches; the build goes on while
+    SOURCE is a project, or a folder, name or id that `projects` lists, or a
+    repository's URL, such as https://host/team/repo.git#main:packages/app. Team
+    and project are created when missing. Ctrl-C detaches; the build goes on while
     the background process runs.
     """
     assignments = parse_assignments(plain)
@@ -82,7 +88,8 @@ def deploy(
             admin.projects.set_env(project, assignments, secret=False)
         if hidden:
             admin.projects.set_env(project, hidden, secret=True)
-        build = admin.deploy(project, branch=branch, type=kind, strategy=strategy, ttl=ttl, wait=False)
+        branch = branch or read_ref(source, project)
+        build = admin.deploy(project, branch=branch, ref=ref, type=kind, strategy=strategy, ttl=ttl, wait=False)
         full = name_deployment(admin, build.deployment.record)
         _remark_on_env_files(session, admin, project)
         if no_wait:

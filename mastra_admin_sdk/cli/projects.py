@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .group import AdminCommand
+from mastra_admin_sdk.services.sources import name_source
+
+from .group import AdminCommand, make_common_options
 from .output import Output, shorten_path, wrap
 from .session import Session
 from .tables import Column, render_table
+from .targets import ensure_owner
 from .views import describe_project, describe_source
 
 if TYPE_CHECKING:
@@ -17,18 +20,61 @@ if TYPE_CHECKING:
     from mastra_admin_sdk.ports.source import SourceListing
 
 
-@click.command(cls=AdminCommand)
+@click.group(invoke_without_command=True)
 @click.option("--refresh", is_flag=True, help="Search anew instead of using a result of up to 30 s ago.")
+@click.pass_context
+def projects(ctx: click.Context, refresh: bool) -> None:
+    """List Mastra projects, found and registered, or create one."""
+    if ctx.invoked_subcommand is None:
+        _list(ctx.ensure_object(Session), refresh)
+
+
+projects.params += make_common_options()
+
+
+@projects.command(cls=AdminCommand)
+@click.argument("source", required=False, metavar="[SOURCE]")
+@click.option("--git", metavar="URL", help="A repository, also one in a folder: what is committed is deployed.")
+@click.option("--path", metavar="FOLDER", help="The folder of the project in the repository.")
+@click.option("--submodules", is_flag=True, help="Fetch the repository's submodules with it.")
+@click.option("--team", help="Who owns the project; created when there is none of that name.")
+@click.option("--name", help="The name of the project; the source's own unless given.")
+@click.option("--branch", help="The default branch; `main`, or the repository's own, unless given.")
 @click.pass_obj
-def projects(session: Session, refresh: bool) -> None:
-    """List the Mastra projects found here, and those registered."""
+def create(
+    session: Session,
+    source: str | None,
+    git: str | None,
+    path: str | None,
+    submodules: bool,
+    team: str | None,
+    name: str | None,
+    branch: str | None,
+) -> None:
+    """Create a project from a folder or a repository.
+
+    SOURCE is a folder, a name that `projects` lists, or a repository's URL, such
+    as https://host/team/repo.git#main:packages/app.
+    """
+    with session.open_admin() as admin:
+        owner = ensure_owner(admin, team)
+        project = admin.projects.create(
+            owner, source=source, git=git, path=path, submodules=submodules, name=name, default_branch=branch
+        )
+    full = f"{owner.slug}/{project.slug}"
+    session.output.done(f"Created {full} from {name_source(project)}")
+    session.output.line(f"Deploy it: {session.suggest(f'deploy {full}')}")
+    session.output.result(describe_project(owner.slug, project))
+
+
+def _list(session: Session, refresh: bool) -> None:
     with session.open_admin() as admin:
         teams = {team.id: team.slug for team in admin.teams.list()}
         known = {f"{teams[item.team_id]}/{item.slug}": item for item in admin.projects.list()}
         listing = admin.source.scan(refresh=refresh)
     registered: dict[str, list[str]] = {}
     for name, project in known.items():
-        registered.setdefault(str(project.source_config.get("path")), []).append(name)
+        registered.setdefault(name_source(project), []).append(name)
     session.output.result(
         {
             "sources": [describe_source(item, registered) for item in listing.projects],
@@ -49,7 +95,7 @@ def _show(
     else:
         output.line(f"No Mastra project found below {', '.join(listing.searched)}")
     found = {item.path for item in listing.projects}
-    elsewhere = {name: item for name, item in known.items() if item.source_config.get("path") not in found}
+    elsewhere = {name: item for name, item in known.items() if name_source(item) not in found}
     if elsewhere:
         output.lines(["", "Registered, from elsewhere:", *_list_registered(output, elsewhere)])
     for item in listing.skipped:
@@ -71,5 +117,5 @@ def _list_sources(output: Output, listing: SourceListing, registered: dict[str, 
 
 
 def _list_registered(output: Output, known: dict[str, Project]) -> list[str]:
-    rows = [(name, shorten_path(str(item.source_config.get("path")), 200)) for name, item in known.items()]
-    return render_table((Column("PROJECT"), Column("FOLDER", shrink=True)), rows, width=output.width)
+    rows = [(name, shorten_path(name_source(item), 200)) for name, item in known.items()]
+    return render_table((Column("PROJECT"), Column("SOURCE", shrink=True)), rows, width=output.width)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mastra_admin_sdk.errors import Conflict, InvalidInput, NotFound, ToolMissing
-from mastra_admin_sdk.models import Deployment, Project, SourceProject, Team
+from mastra_admin_sdk.models import Deployment, Project, SourceProject, SourceType, Team
 from mastra_admin_sdk.services.addresses import make_slug
+from mastra_admin_sdk.services.sources import name_source
 
 if TYPE_CHECKING:
     from mastra_admin_sdk.admin import MastraAdmin
@@ -36,7 +37,7 @@ def ensure_project(admin: MastraAdmin, reference: str, team: str | None = None, 
 
     Parameters:
         admin: where to look.
-        reference: a project, or a folder, name or id of a source.
+        reference: a project, or a folder, name or id of a source, or a repository's URL.
         team: who owns it; unless given, the only team there is, else one called Default.
         name: of the project that is made from a source; the source's own unless given.
 
@@ -49,9 +50,14 @@ def ensure_project(admin: MastraAdmin, reference: str, team: str | None = None, 
         if found:
             return found
     source = _get_source(admin, reference)
-    owner = ensure_team(admin, team or _choose_team(admin))
+    owner = ensure_owner(admin, team)
     found = _find_made_from(admin, owner, source, name)
     return found or admin.projects.create(owner, source=source, name=name)
+
+
+def ensure_owner(admin: MastraAdmin, team: str | None) -> Team:
+    """Return the team that is to own a project: the one named, else the only one, else one called Default."""
+    return ensure_team(admin, team or _choose_team(admin))
 
 
 def ensure_team(admin: MastraAdmin, reference: str) -> Team:
@@ -67,6 +73,13 @@ def name_deployment(admin: MastraAdmin, deployment: Deployment) -> str:
     project = admin.storage.projects.get(deployment.project_id)
     team = admin.storage.teams.get(project.team_id)
     return f"{team.slug}/{project.slug}/{deployment.slug}"
+
+
+def read_ref(reference: str, project: Project) -> str | None:
+    """Return the ref in ``<url>#<ref>:<folder>``, if a project in a repository was named so."""
+    _, separator, rest = reference.rpartition("#")
+    is_named = separator and project.source_type is SourceType.GIT
+    return (rest.partition(":")[0] or None) if is_named else None
 
 
 def is_path(reference: str) -> bool:
@@ -90,7 +103,7 @@ def _find_made_from(admin: MastraAdmin, owner: Team, source: SourceProject, name
     """A team's project that a folder was made into, and that goes by ``name`` if one is given."""
     slug = make_slug(name or source.name)
     namesake = next((item for item in admin.projects.list(owner) if item.slug == slug), None)
-    made = [item for item in admin.projects.list(owner) if item.source_config.get("path") == source.path]
+    made = [item for item in admin.projects.list(owner) if _is_made_from(item, source)]
     if namesake in made:
         return namesake
     if made and name is None:
@@ -99,23 +112,28 @@ def _find_made_from(admin: MastraAdmin, owner: Team, source: SourceProject, name
         return None
     full = f"{owner.slug}/{slug}"
     raise Conflict(
-        f"{source.path} can't become the project {full}: that is made from {namesake.source_config.get('path')}.",
+        f"{source.path} can't become the project {full}: that is made from {name_source(namesake)}.",
         hint=f"Deploy the one that is there: `mastra-admin deploy {full}`. "
         "For this folder add --name with another name, or --team with another team.",
     )
+
+
+def _is_made_from(project: Project, source: SourceProject) -> bool:
+    config = project.source_config
+    return config.get("project_id") == source.id or config.get("path") == source.path
 
 
 def _get_source(admin: MastraAdmin, reference: str) -> SourceProject:
     if is_path(reference):
         reference = os.path.realpath(os.path.expanduser(reference))
     try:
-        return admin.source.get_project(reference)
+        return admin.projects.find_source(reference)
     except NotFound as exc:
         if is_path(reference):
             raise exc if os.path.isdir(reference) else _no_folder(reference) from exc
         raise NotFound(
             f"There is neither a project nor a source {reference!r}.",
-            hint=exc.hint or "Give the folder of a Mastra project, such as ./my-agent.",
+            hint=exc.hint or "Give the folder of a Mastra project, such as ./my-agent, or a repository's URL.",
             evidence=exc.evidence,
         ) from exc
 

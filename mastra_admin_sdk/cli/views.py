@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mastra_admin_sdk.models import Build, Deployment, DeploymentStatus, Process, Project, SourceProject, utc_now
+from mastra_admin_sdk.services.sources import name_source
 
 if TYPE_CHECKING:
     from mastra_admin_sdk.services.overview import DeploymentView
@@ -99,6 +100,8 @@ def describe_project(team_slug: str, project: Project) -> dict[str, Any]:
         "id": project.id,
         "name": f"{team_slug}/{project.slug}",
         "title": project.name,
+        "type": project.source_type.value,
+        "source": name_source(project),
         "path": project.source_config.get("path"),
         "default_branch": project.default_branch,
         "created_at": project.created_at,

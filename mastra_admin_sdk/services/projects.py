@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mastra_admin_sdk.errors import Conflict
-from mastra_admin_sdk.models import Project, SourceType, Team
+from mastra_admin_sdk.models import Project, SourceProject, SourceType, Team
 
 from .addresses import make_slug
 from .deployments import DeploymentService
@@ -143,6 +143,12 @@ class ProjectService:
             raise Conflict(exc.message, hint=f"Use it with {use}, or give this one another name.") from exc
         self._parts.record("create", "project", project.id, slug=project.slug, team=owner.slug)
         return project
+
+    def find_source(
+        self, source: SourceRef | None = None, *, git: SourceRef | None = None, path: str | None = None
+    ) -> SourceProject:
+        """Return the source that `create` would take for these parameters, without creating anything."""
+        return find_source(self._parts, source, git=git, path=path).project
 
     def get(self, reference: ProjectRef) -> Project:
         """Return a project by id, slug, name or ``team/project``; `NotFound` names near ones."""
