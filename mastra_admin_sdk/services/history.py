@@ -133,7 +133,7 @@ def _describe_build(build: Build, labels: Labels) -> dict[str, Any]:
         "artifact_cache": stats.get("artifact"),
         "source_files": stats.get("source_files"),
         "source_bytes": stats.get("source_bytes"),
-        "artifact_bytes": stats.get("bytes"),
+        "artifact_bytes": stats.get("artifact_bytes"),
         "peak_memory_bytes": stats.get("peak_memory_bytes"),
         "env_version": build.env_version,
         "artifact_build": build.artifact_build_id,

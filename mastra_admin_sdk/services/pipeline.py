@@ -7,13 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from mastra_admin_sdk.errors import BuildCancelled, Conflict, LeaseLost, MastraAdminError, NotFound
-from mastra_admin_sdk.folders import remove_tree
 from mastra_admin_sdk.linelog import LineLog
 from mastra_admin_sdk.models import (
     Artifact,
     Build,
     BuildKind,
-    BuildRequest,
     BuildStatus,
     Deployment,
     DeploymentStatus,
@@ -28,6 +26,7 @@ from mastra_admin_sdk.redaction import Redactor
 from .environment import Environment
 from .failures import describe_error, explain
 from .live import PathToLive, lock_name
+from .making import Making, Work
 from .manifests import ManifestKeeper
 from .parts import Parts
 from .phases import PhaseClock
@@ -46,6 +45,7 @@ class Pipeline:
         self._parts, self._path = parts, path
         self._retention = Retention(parts)
         self._manifests = ManifestKeeper(parts)
+        self._making = Making(parts, self._retention, self._manifests)
 
     def run(self, build: Build, cancel: CancelCheck) -> Build:
         """Take a claimed build to its end and return its final record.
@@ -54,15 +54,22 @@ class Pipeline:
         nothing more is written to it.
         """
         try:
-            ended = self._run_with_log(build, cancel)
+            return self._run_with_log(build, cancel)
         except Conflict:
             raise
         except Exception as exc:
             # What fails before there is a log to write it to, or in writing to it, has to end the build as well.
             return self.fail(build, explain(exc, Redactor()), {})
-        if ended.status is BuildStatus.SUCCEEDED:
+
+    def finish(self, build: Build) -> None:
+        """Do what has time until a build has ended and whoever waited for it was told; called once after each `run`."""
+        try:
+            succeeded = self._parts.storage.builds.get(build.id).status is BuildStatus.SUCCEEDED
+        except NotFound:  # deleted meanwhile
+            succeeded = False
+        self._making.finish(build, succeeded=succeeded)
+        if succeeded:
             self._retention.tidy(build.deployment_id)
-        return ended
 
     def record_live(self, build: Build, process: Process) -> None:
         """Record that a build is what its deployment serves from now on; repeating it changes nothing."""
@@ -206,45 +213,7 @@ class Pipeline:
         if build.artifact:
             log.write("Using the artifact that was finished before the interruption", stream="info")
             return self._parts.runner.load_artifact(build.artifact), build
-        return self._build(build, project, log, cancel, clock)
-
-    def _build(
-        self, build: Build, project: Project, log: LineLog, cancel: CancelCheck, clock: PhaseClock
-    ) -> tuple[Artifact, Build]:
-        self._retention.ensure_room(log, cancel)
-        self.remove_artifact(build)
-        workspace = self._parts.home.workspaces / build.id
-        remove_tree(workspace)
-        try:
-            return self._build_in(workspace, build, project, log, cancel, clock)
-        finally:
-            remove_tree(workspace)
-
-    def _build_in(
-        self, workspace: Path, build: Build, project: Project, log: LineLog, cancel: CancelCheck, clock: PhaseClock
-    ) -> tuple[Artifact, Build]:
-        clock.enter("copy")
-        source = self._parts.source_of(project)
-        copy = source.fetch(project.source_config, build.ref, workspace, cancel)
-        log.write(f"Copied {copy.files} files ({copy.bytes / 1e6:.1f} MB) from {copy.project.path}", stream="info")
-        for item in copy.skipped:
-            log.write(f"Left out {item.path}: {item.reason}", stream="info")
-        _, plain, redact = open_env(self._parts.secrets, build.env_snapshot)
-        request = BuildRequest(
-            build.id, copy.project, copy.path, self._artifact_dir(build), plain, redact, copy.subdir, build.fresh
-        )
-        artifact = self._parts.runner.build(request, log, cancel, clock.enter)
-        build = self._parts.storage.builds.update(
-            build.id,
-            generation=build.generation,
-            artifact=self._parts.runner.dump_artifact(artifact),
-            artifact_build_id=build.id,
-            source_hash=copy.hash,
-            commit=copy.project.git_commit,
-            notes=artifact.notes,
-        )
-        self._manifests.keep_inputs(build, copy.entries, artifact, log)
-        return artifact, build
+        return self._making.make(Work(build, project, log, cancel, clock))
 
     # --- ends ---------------------------------------------------------------------------------------------------------
 
@@ -277,8 +246,7 @@ class Pipeline:
 
     def remove_artifact(self, build: Build) -> None:
         """Remove what a build made, finished or not."""
-        for path in self._parts.home.artifacts.glob(f"{build.id}*"):
-            remove_tree(path)
+        self._making.remove_artifact(build)
 
     # --- records ------------------------------------------------------------------------------------------------------
 
@@ -294,9 +262,6 @@ class Pipeline:
 
     def _save_phases(self, build: Build, seconds: dict[str, float]) -> None:
         self._parts.storage.builds.update(build.id, generation=build.generation, phases=seconds)
-
-    def _artifact_dir(self, build: Build) -> Path:
-        return self._parts.home.artifacts / build.id
 
     def _default_log(self, build: Build) -> Path:
         return self._parts.home.build_logs / f"{build.id}.log"

@@ -108,6 +108,14 @@ class BuildWorker:
             self._give_back(build, failed=True)
         finally:
             pulse.close()
+            self._finish(build)
+
+    def _finish(self, build: Build) -> None:
+        """Tidy up after a build, which has ended or is somebody else's by now: nobody waits any more."""
+        try:
+            self._pipeline.finish(build)
+        except MastraAdminError as exc:
+            logger.warning("What build %s left could not be tidied up: %s", build.id, exc)
 
     def _give_back(self, build: Build, *, failed: bool = False) -> None:
         """Return a build to the queue, if it is still this worker's; one that failed again and again ends.

@@ -63,7 +63,7 @@ def test_a_build_is_a_row_with_its_seconds(house: House) -> None:
 def test_stats_of_a_build_become_columns(house: House) -> None:
     deployment = house.add_deployment()
     stats = {
-        "dependencies": "hit", "output": "miss", "artifact": "off", "bytes": 5_000_000_000,
+        "dependencies": "hit", "output": "miss", "artifact": "off", "artifact_bytes": 5_000_000_000,
         "peak_memory_bytes": 1, "source_files": 3, "source_bytes": 4,
     }  # fmt: skip
     build = house.storage.builds.create(Build(deployment.id, stats=stats, trigger=BuildTrigger.WATCH))
