@@ -27,6 +27,7 @@ from .execution import Limits, Meter, run_command
 from .installing import Installation, Installing
 from .managers import Manager, has_lockfile, open_manager
 from .shop import Shop
+from .siblings import list_unbuilt
 from .toolchain import Toolchain, choose_toolchain
 
 _CORE = "@mastra/core"
@@ -193,7 +194,7 @@ class Builder:
             f"The project has no Mastra CLI of its own: mastra {version}, which belongs to {_CORE} {core}, was used."
         )
         manager = shop.manager
-        self._execute(shop, commands.make_add(manager.kind, manager.program, *wanted), "install")
+        self._execute(shop, commands.make_add(manager.kind, manager.program, *wanted), "install", shop.folder)
         if shop.find_cli() is None:
             raise BuildError(
                 f"mastra {version} was installed and brought no program.", hint="Add `mastra` to package.json."
@@ -202,6 +203,7 @@ class Builder:
     def _build(
         self, shop: Shop, installation: Installation, companions: Companions, request: BuildRequest
     ) -> InstallReport:
+        self._build_siblings(shop)
         command = commands.make_mastra_build(shop.tools.node, installation.cli, request.env)
         plan = self._make_plan(shop, installation, companions)
         launchers = self._write_launchers(shop)
@@ -215,6 +217,12 @@ class Builder:
                 evidence={"log_tail": self.log.tail(20)},
             )
         return read_report(shop.output)
+
+    def _build_siblings(self, shop: Shop) -> None:
+        for sibling in list_unbuilt(shop.folder, shop.root):
+            self._say(f"{sibling.name}, which the project uses, has no {sibling.missing}: it is built first.")
+            run = commands.make_run(shop.manager.kind, shop.manager.program, "build")
+            self._execute(shop, run, "build", sibling.folder)
 
     def _make_plan(self, shop: Shop, installation: Installation, companions: Companions) -> InstallPlan:
         version = self._find_observability(shop, companions)
@@ -258,7 +266,10 @@ class Builder:
             if version is None:
                 self._note(f"Not traced: no {_OBSERVABILITY} is published for {_CORE} {core}.")
                 return None
-            add = commands.make_add(shop.manager.kind, shop.manager.program, f"{_OBSERVABILITY}@{version}")
+            package = f"{_OBSERVABILITY}@{version}"
+            # From 1.0 on Mastra makes the output a workspace of its own for pnpm.
+            is_alone = not (shop.output / "pnpm-workspace.yaml").exists()
+            add = commands.make_add(shop.manager.kind, shop.manager.program, package, is_alone=is_alone)
             self._execute(shop, add, "build", shop.output)
         except BuildCancelled:
             raise

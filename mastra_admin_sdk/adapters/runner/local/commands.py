@@ -197,13 +197,16 @@ def make_install(
     return replace(command, env=_FROM_CACHE) if has_lockfile else command
 
 
-def make_add(manager: PackageManager, program: Sequence[str], *packages: str) -> Command:
-    """Return the command that adds packages to an installed folder; only npm can do it without noting it down."""
+def make_add(manager: PackageManager, program: Sequence[str], *packages: str, is_alone: bool = False) -> Command:
+    """Return the command that adds packages to an installed folder; only npm can do it without noting it down.
+
+    ``is_alone``: the folder is no member of the workspace that it lies in.
+    """
     match manager:
         case PackageManager.NPM:
             arguments = ["install", "--no-save", "--include=dev", *packages]
         case PackageManager.PNPM:
-            arguments = ["add", "--ignore-workspace", *packages]
+            arguments = ["add", *(["--ignore-workspace"] if is_alone else []), *packages]
         case _:
             arguments = ["add", *packages]
     return _command(manager, program, arguments)
