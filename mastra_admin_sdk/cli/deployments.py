@@ -176,7 +176,9 @@ def _list_below(view: DeploymentView, output: Output) -> list[str]:
     if view.active_build:
         lines.append(f"  build #{view.active_build.number} is {view.active_build.status}")
     if view.deployment.expires_at:
-        lines.append(f"  expires {relative_time(view.deployment.expires_at, utc_now())}")
+        now = utc_now()
+        word = "expires" if view.deployment.expires_at > now else "expired"
+        lines.append(f"  {word} {relative_time(view.deployment.expires_at, now)}")
     if view.deployment.status_reason:
         lines += wrap(view.deployment.status_reason, output.width, indent="  ")
     if view.process and not view.process.trace_status.get("traced"):
