@@ -195,6 +195,7 @@ class MastraAdmin:
         ttl: Ttl | None = None,
         trigger: BuildTrigger | str = BuildTrigger.MANUAL,
         priority: int = 0,
+        fresh: bool = False,
         wait: bool = True,
         timeout: float | None = None,
         on_progress: OnProgress | None = None,
@@ -213,6 +214,7 @@ class MastraAdmin:
                 ``"never"``; as it was unless given, at first the setting ``preview_hours``.
             trigger: what started it, for the record.
             priority: builds of a higher one are begun first.
+            fresh: build from nothing: neither packages nor an artifact of an earlier build is used.
             wait: wait until it serves; progress is shown in a terminal or notebook.
             timeout: seconds to wait at most; the build goes on after that.
             on_progress: called with the build's record as it changes, instead of showing progress.
@@ -233,7 +235,7 @@ class MastraAdmin:
             ttl_seconds=read_ttl(kind, ttl),
         )
         queued = self._deployment_service.deploy(
-            deployment, trigger=choose(BuildTrigger, trigger), priority=priority, ref=ref
+            deployment, trigger=choose(BuildTrigger, trigger), priority=priority, ref=ref, fresh=fresh
         )
         build = LiveBuild(queued, self._services)
         if not wait:

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Set the variables of a .env file, as secrets.",
 )
+@click.option("--fresh", is_flag=True, help="Use neither packages nor an artifact of an earlier build.")
 @click.option("--no-wait", is_flag=True, help="Only queue the build.")
 @click.pass_obj
 def deploy(
@@ -71,6 +72,7 @@ def deploy(
     plain: tuple[str, ...],
     secrets: tuple[str, ...],
     env_file: Path | None,
+    fresh: bool,
     no_wait: bool,
 ) -> None:
     """Build SOURCE and put it live.
@@ -89,7 +91,9 @@ def deploy(
         if hidden:
             admin.projects.set_env(project, hidden, secret=True)
         branch = branch or read_ref(source, project)
-        build = admin.deploy(project, branch=branch, ref=ref, type=kind, strategy=strategy, ttl=ttl, wait=False)
+        build = admin.deploy(
+            project, branch=branch, ref=ref, type=kind, strategy=strategy, ttl=ttl, fresh=fresh, wait=False
+        )
         full = name_deployment(admin, build.deployment.record)
         _remark_on_env_files(session, admin, project)
         if no_wait:

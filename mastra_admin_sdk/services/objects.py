@@ -255,17 +255,24 @@ class LiveDeployment:
     # --- what one can do ----------------------------------------------------------------------------------------------
 
     def redeploy(
-        self, *, ref: str | None = None, wait: bool = True, on_progress: OnProgress | None = None
+        self,
+        *,
+        ref: str | None = None,
+        fresh: bool = False,
+        wait: bool = True,
+        on_progress: OnProgress | None = None,
     ) -> LiveBuild:
         """Build the source as it lies and put it live; the old server serves until the new one has answered.
 
         Parameters:
             ref: a tag, commit or branch of the project's repository to build this time; the deployment's branch unless
                 given.
+            fresh: build from nothing: neither packages nor an artifact of an earlier build is used.
             wait: wait until it serves.
             on_progress: called with the build's record as it changes.
         """
-        return self._follow_up(self._services.deployments.deploy(self.record, ref=ref), wait, on_progress)
+        queued = self._services.deployments.deploy(self.record, ref=ref, fresh=fresh)
+        return self._follow_up(queued, wait, on_progress)
 
     def restart(self, *, wait: bool = True, on_progress: OnProgress | None = None) -> LiveBuild:
         """Start a new server of the current artifact, with the environment as it is set now."""
@@ -326,8 +333,8 @@ class LiveDeployment:
 
         Parameters:
             domains: host names such as ``"agents.example.com"``; the ones before are replaced.
-            tls: ``"off"``, ``"internal"`` (certificates from an authority of our own) or ``"auto"`` (from a public one);
-                as it was unless given, and ``"off"`` at first.
+            tls: where their certificates come from: ``"off"``, ``"internal"`` (an authority of our own) or ``"auto"``
+                (a public one); as it was unless given, and ``"off"`` at first.
 
         Raises:
             InvalidInput: one can't be a domain.
