@@ -109,6 +109,7 @@ class Router(ABC):
 
         Raises:
             InvalidInput: two of them have one host, or as in `register`.
+            RouterError: as in `register`; all routes that can be served are in force then.
         """
 
     @abstractmethod

@@ -29,6 +29,7 @@ from mastra_admin_sdk.models import (
 
 from .addresses import make_deployment_slug
 from .artifacts import find_rollback_target, hand_over, hold_artifacts
+from .domains import Domains
 from .environment import Environment
 from .leases import HeldLease
 from .lifetimes import find_expiry
@@ -51,6 +52,7 @@ class DeploymentService:
     def __init__(self, parts: Parts, resolver: Resolver, path: PathToLive, queue: BuildQueue) -> None:
         self._parts, self._resolver, self._path, self._queue = parts, resolver, path, queue
         self.scaling = Scaling(parts, path)
+        self.domains = Domains(parts, path.routes)
 
     # --- asking -------------------------------------------------------------------------------------------------------
 
@@ -204,6 +206,12 @@ class DeploymentService:
     def last_process(self, deployment_id: str) -> Process | None:
         """Return the newest process of a deployment, ended or not."""
         return next(iter(self._parts.storage.processes.list(deployment_id)), None)
+
+    def list_urls(self, deployment: Deployment) -> Sequence[str]:
+        """Return the addresses that a deployment answers on, its main one first, its own domains last."""
+        project = self._parts.storage.projects.get(deployment.project_id)
+        addresses = self._path.routes.list_addresses(project, deployment)
+        return [self._parts.router.make_url(host, tls) for host, tls in addresses]
 
     def list_hosts(self, deployment: Deployment) -> Sequence[str]:
         """Return the hosts that a deployment answers on, its main one first."""

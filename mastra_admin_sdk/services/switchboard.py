@@ -6,14 +6,17 @@ that nobody makes the router agree with records that were read before a switch.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from mastra_admin_sdk.errors import RouterError
-from mastra_admin_sdk.models import Deployment, DeploymentType, Process, Project, Route
+from mastra_admin_sdk.models import Deployment, DeploymentType, Process, Project, Route, Tls
 
 from .addresses import make_hosts
 from .parts import Parts
+
+logger = logging.getLogger(__name__)
 
 _LOCK = "routes"
 _LOCK_TIMEOUT = 60.0
@@ -26,9 +29,16 @@ class Switchboard:
         self._parts = parts
 
     def list_hosts(self, project: Project, deployment: Deployment) -> list[str]:
-        """Return the hosts that a deployment answers on, its main one first."""
+        """Return the hosts that a deployment answers on, its main one first, its own domains last."""
+        return [host for host, _ in self.list_addresses(project, deployment)]
+
+    def list_addresses(self, project: Project, deployment: Deployment) -> list[tuple[str, Tls]]:
+        """Return what `list_hosts` does, each with where its certificate comes from.
+
+        Hosts that are made from names have what the whole router has: ``off`` here means no certificate of their own.
+        """
         team = self._parts.storage.teams.get(project.team_id)
-        return make_hosts(
+        made = make_hosts(
             team.slug,
             project.slug,
             deployment.slug,
@@ -36,42 +46,53 @@ class Switchboard:
             is_default_production=deployment.type is DeploymentType.PRODUCTION
             and deployment.branch == project.default_branch,
         )
+        return [*((host, Tls.OFF) for host in made), *((domain, deployment.tls) for domain in deployment.domains)]
 
     def lead_to(self, project: Project, deployment: Deployment, processes: Sequence[Process]) -> list[str]:
         """Lead all hosts of a deployment to its servers, drop hosts it no longer has, and return them.
+
+        Its domains are those on record at this moment: they may have changed since ``deployment`` was read. One that
+        can't be served (its port is taken, say) doesn't keep the deployment from its other hosts.
 
         Parameters:
             project: the deployment's project.
             deployment: whose hosts they are.
             processes: the servers that requests are spread over, the main one first; at least one.
         """
-        main, *more = processes
-        hosts = self.list_hosts(project, deployment)
-        targets = tuple(f"{item.host}:{item.port}" for item in more)
-        with self._changing():
-            # Records first: when the router fails in the middle, the next `sync` knows what it should be.
-            routes = [Route(host, main.host, main.port, deployment.id, targets) for host in hosts]
-            recorded = [self._parts.storage.routes.put(route) for route in routes]
-            self._parts.router.start()
-            for route in recorded:
-                self._parts.router.register(route)
-            for route in self._parts.storage.routes.list(deployment.id):
-                if route.host not in hosts:
-                    self._remove(route)
-        return hosts
+        targets = [f"{item.host}:{item.port}" for item in processes]
+        with self.hold():
+            deployment = self._parts.storage.deployments.get(deployment.id)
+            return self._lead(project, deployment, (processes[0].host, processes[0].port), tuple(targets[1:]))
 
     def leads_to(self, project: Project, deployment: Deployment, processes: Sequence[Process]) -> bool:
         """True when the hosts of a deployment, all of them and no others, lead to those servers on record."""
         targets = frozenset(f"{item.host}:{item.port}" for item in processes)
-        wanted = {(host, targets) for host in self.list_hosts(project, deployment)}
+        wanted = {(host, tls, targets) for host, tls in self.list_addresses(project, deployment)}
         routes = self._parts.storage.routes.list(deployment.id)
-        return wanted == {(route.host, frozenset(route.targets)) for route in routes}
+        return wanted == {(route.host, route.tls, frozenset(route.targets)) for route in routes}
+
+    def refit(self, deployment: Deployment) -> None:
+        """Give a deployment whose hosts have changed its routes again, to the servers that they lead to.
+
+        Without routes it has no server, and gets none. The caller holds the lock, see `hold`.
+
+        Raises:
+            RouterError: one of its hosts can't be served.
+        """
+        routes = self._parts.storage.routes.list(deployment.id)
+        project = self._parts.storage.projects.get(deployment.project_id)
+        main = self.list_hosts(project, deployment)[0]
+        known = next((route for route in routes if route.host == main), None)
+        if known:
+            self._lead(
+                project, deployment, (known.target_host, known.target_port), known.more_targets, are_all_required=True
+            )
 
     def close(self, deployment_id: str) -> None:
         """Take a deployment's routes out of the router and the records."""
         if not self._parts.storage.routes.list(deployment_id):
             return
-        with self._changing():
+        with self.hold():
             for route in self._parts.storage.routes.list(deployment_id):
                 self._remove(route)
 
@@ -79,7 +100,7 @@ class Switchboard:
         """Make the router agree with the recorded routes; return how many differences were mended."""
         if self._agrees():
             return 0
-        with self._changing():
+        with self.hold():
             routes = self._parts.storage.routes.list()
             if routes:
                 self._parts.router.start()
@@ -117,6 +138,35 @@ class Switchboard:
                 evidence={"status": answer.status, "body": answer.body},
             )
 
+    def _lead(
+        self,
+        project: Project,
+        deployment: Deployment,
+        main: tuple[str, int],
+        more: tuple[str, ...],
+        *,
+        are_all_required: bool = False,
+    ) -> list[str]:
+        addresses = self.list_addresses(project, deployment)
+        # Records first: when the router fails in the middle, the next `sync` knows what it should be.
+        routes = [Route(host, *main, deployment.id, more, tls) for host, tls in addresses]
+        recorded = [self._parts.storage.routes.put(route) for route in routes]
+        self._parts.router.start()
+        for route in recorded:
+            self._register(route, is_required=are_all_required or route.host not in deployment.domains)
+        for route in self._parts.storage.routes.list(deployment.id):
+            if route.host not in {host for host, _ in addresses}:
+                self._remove(route)
+        return [host for host, _ in addresses]
+
+    def _register(self, route: Route, *, is_required: bool) -> None:
+        try:
+            self._parts.router.register(route)
+        except RouterError as exc:
+            if is_required:
+                raise
+            logger.warning("The domain %s can't be served: %s", route.host, exc)
+
     def _agrees(self) -> bool:
         wanted = {_facts_of(route) for route in self._parts.storage.routes.list()}
         if not self._parts.router.is_running():
@@ -132,13 +182,14 @@ class Switchboard:
         self._parts.storage.routes.delete(route.host)
 
     @contextmanager
-    def _changing(self) -> Iterator[None]:
+    def hold(self) -> Iterator[None]:
+        """Hold the lock under which routes are changed."""
         with self._parts.leases.hold(_LOCK, timeout=_LOCK_TIMEOUT, what="the routes"):
             yield
 
 
-def _facts_of(route: Route) -> tuple[str, tuple[str, ...], str]:
-    return route.host, route.targets, route.deployment_id
+def _facts_of(route: Route) -> tuple[str, tuple[str, ...], str, Tls]:
+    return route.host, route.targets, route.deployment_id, route.tls
 
 
 def _join(targets: Iterable[str]) -> str:

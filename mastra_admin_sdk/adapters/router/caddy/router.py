@@ -98,6 +98,8 @@ class LocalRouter(Router):
         wanted = check_route(route)
         with self._lock():
             apps = self._get_apps()
+            if self._is_blocked(apps, wanted):
+                raise explain_no_secure_port(self._options, wanted.host)
             self._write(apps, {**self._read_routes(apps), wanted.host: wanted})
 
     def unregister(self, host: str) -> None:
@@ -125,7 +127,7 @@ class LocalRouter(Router):
         with self._lock():
             if not wanted and not self._client.is_listening():
                 return 0
-            return self._write(self._get_apps(), wanted)
+            return self._reconcile(self._get_apps(), wanted)
 
     def count_requests(self, target_host: str, target_port: int) -> int:
         if not self._client.is_listening():
@@ -198,7 +200,6 @@ class LocalRouter(Router):
         moved = [route for host, route in merged.items() if _targets_of(current.get(host)) != list_targets(route)]
         changed = {key for key, entry in after.items() if before.get(key) != entry}
         instance = read_instance(apps)
-        self._check_secure(instance, merged.values())
         # Targets first: a host must not be in force before it leads somewhere.
         for route in moved:
             self._process.targets.write(make_key(route.host), list_targets(route))
@@ -209,10 +210,17 @@ class LocalRouter(Router):
             self._process.targets.remove(key)
         return len({make_key(route.host) for route in moved} | changed | gone)
 
-    def _check_secure(self, instance: Instance, routes: Iterable[Route]) -> None:
-        for route in routes:
-            if instance.secure_listener is None and is_secure_apart(self._options, route):
-                raise explain_no_secure_port(self._options, route.host)
+    def _reconcile(self, apps: Mapping[str, Any], wanted: Mapping[str, Route]) -> int:
+        """Put all in force that can be: one host that can't must not keep the others from coming back."""
+        blocked = [route for route in wanted.values() if self._is_blocked(apps, route)]
+        count = self._write(apps, {host: route for host, route in wanted.items() if route not in blocked})
+        if blocked:
+            raise explain_no_secure_port(self._options, blocked[0].host)
+        return count
+
+    def _is_blocked(self, apps: Mapping[str, Any], route: Route) -> bool:
+        """True when a host needs the port for certificates and Caddy was started without."""
+        return is_secure_apart(self._options, route) and read_instance(apps).secure_listener is None
 
     def _replace(self, instance: Instance, routes: Collection[Route]) -> None:
         changed = replace(instance, nonce=secrets.token_hex(16))
