@@ -130,7 +130,7 @@ def _show(session: Session, frame: pd.DataFrame, lines: list[str]) -> None:
 def _name_cache(row: dict[str, Any]) -> str | None:
     """The largest thing that the cache had."""
     for name in ("artifact", "output", "dependencies"):
-        if row[f"{name}_cache"] == "hit":
+        if row[f"{name}_cache"] in {"hit", "reused"}:
             return name
     return None
 

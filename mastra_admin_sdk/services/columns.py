@@ -38,8 +38,9 @@ BUILD_COLUMNS: Mapping[str, str] = {
     "error": "object",
 }
 """Columns and dtypes of builds. Times are UTC, ``…_s`` are seconds: ``wait_s`` in the queue, one for each phase,
-``total_s`` from start to end. Caches are ``hit``, ``miss`` or ``off``; ``artifact_build`` is the id of the build whose
-artifact it ran. What isn't known, or hasn't happened, is null."""
+``total_s`` from start to end. Caches are ``hit``, ``miss`` or ``off``, or all three ``reused`` when the artifact of an
+unchanged source was run again; ``artifact_build`` is the id of the build whose artifact it ran. What isn't known, or
+hasn't happened, is null."""
 
 EVENT_COLUMNS: Mapping[str, str] = {
     "time": TIME,

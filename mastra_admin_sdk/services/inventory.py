@@ -73,8 +73,8 @@ def describe_all(kind: str, listed: Any) -> dict[str, dict[str, Any]]:
     Raises:
         RequestFailed: it is no listing.
     """
-    if not isinstance(listed, Mapping):
-        raise RequestFailed(f"The listing of {kind} is {type(listed).__name__}, not an object.")
+    if not isinstance(listed, Mapping) or (listed and not any(isinstance(item, Mapping) for item in listed.values())):
+        raise RequestFailed(f"What answers for {kind} is no listing of them.")
     return {str(key): _describe(kind, item) for key, item in sorted(listed.items()) if isinstance(item, Mapping)}
 
 
