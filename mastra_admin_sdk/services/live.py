@@ -157,10 +157,13 @@ class PathToLive:
             hosts = self.routes.lead_to(context.project, context.deployment, serving)
             self.routes.check_answer(hosts[0], serving, context.build.id)
             context.on_live(serving[0])
-        except BaseException:
+        except BaseException as exc:
+            gone = next((item for item in fresh if not self.servers.is_running(item)), None)
             # Routes first: nobody may be sent to a server that is about to end.
             self._put_back(context, before)
             self.retire(fresh, context.log, grace=_GRACE_AFTER_FAILURE)
+            if gone and isinstance(exc, RouterError):
+                raise self.servers.explain_end(gone) from exc
             raise
         context.log.write(f"Live at {self._parts.router.make_url(hosts[0])}", stream="info")
 

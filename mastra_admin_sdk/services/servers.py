@@ -125,6 +125,20 @@ class Servers:
             )
         return self._parts.storage.processes.get(process.id)
 
+    def explain_end(self, process: Process) -> ServerUnhealthy:
+        """Return the error for a server that ended just after it had been healthy."""
+        ended = self._parts.runner.read_exit(identify(process))
+        return ServerUnhealthy(
+            f"The server ended right after it had been healthy: {ended.reason if ended else 'it is gone.'}",
+            hint="Look at its last lines.",
+            evidence={
+                "exit_code": ended.code if ended else None,
+                "signal": ended.signal if ended else None,
+                "port": process.port,
+                "log_tail": list(ended.log_tail) if ended else [],
+            },
+        )
+
     # --- starting -----------------------------------------------------------------------------------------------------
 
     def _start_some(self, context: LaunchContext, replicas: Sequence[int], started: dict[int, Process]) -> None:
