@@ -248,7 +248,12 @@ class DeploymentService:
         """Change what is given and differs; ``None`` leaves it as it is."""
         given = {name: value for name, value in wanted.items() if value is not None}
         changes = {name: value for name, value in given.items() if value != getattr(deployment, name)}
-        return self._parts.storage.deployments.update(deployment.id, **changes) if changes else deployment
+        if not changes:
+            return deployment
+        changed = self._parts.storage.deployments.update(deployment.id, **changes)
+        told = {name: str(value) for name, value in changes.items()}
+        self._parts.record("change", "deployment", deployment.id, **told)
+        return changed
 
     def _prolong(self, deployment: Deployment) -> None:
         """Move the time at which a preview expires: it is in use."""

@@ -94,7 +94,7 @@ class BuildQueue:
             build = replace(build, env_snapshot=of.env_snapshot, env_version=of.env_version)
         if kind is BuildKind.DEPLOY:
             # What it is about to supersede was asked for: neither its turn nor its fresh start is lost.
-            for older in self._list_replaceable(deployment.id):
+            for older in self._list_replaceable(deployment.id, build.ref):
                 build = replace(build, priority=max(build.priority, older.priority), fresh=build.fresh or older.fresh)
         if revive:
             self._parts.storage.deployments.update(deployment.id, desired_state=DesiredState.RUNNING)
@@ -110,16 +110,19 @@ class BuildQueue:
         Each ends by compare-and-set: one that a worker claims in this moment is built.
         """
         waiting = self._list_replaceable(deployment_id)
-        for build in waiting[:-1]:
-            with suppress(StaleState, NotFound):
-                self._supersede(build, waiting[-1])
+        for ref in {build.ref for build in waiting}:
+            *older, newest = (build for build in waiting if build.ref == ref)
+            for build in older:
+                with suppress(StaleState, NotFound):
+                    self._supersede(build, newest)
 
-    def _list_replaceable(self, deployment_id: str) -> list[Build]:
-        """Return the deploys that wait and may be superseded, oldest first; none where that is switched off."""
+    def _list_replaceable(self, deployment_id: str, ref: str | None = None) -> list[Build]:
+        """Return the deploys, of one ref or any, that wait and may be superseded, oldest first."""
         if not self._parts.settings.build_supersede:
             return []
         waiting = self._parts.storage.builds.list(deployment_id, statuses=[BuildStatus.QUEUED])
-        return sorted((item for item in waiting if item.kind is BuildKind.DEPLOY), key=lambda item: item.number)
+        found = [item for item in waiting if item.kind is BuildKind.DEPLOY and ref in (None, item.ref)]
+        return sorted(found, key=lambda item: item.number)
 
     def _supersede(self, build: Build, newer: Build) -> None:
         error = BuildSuperseded(
@@ -155,6 +158,8 @@ class BuildQueue:
             build = self._parts.storage.builds.get(build_id)
             if build.is_final:
                 return build
+            if not build.cancel_requested:
+                self._parts.record("cancel", "build", build_id, number=build.number)
             build = self._parts.storage.builds.update(build_id, cancel_requested=True)
             self.bell.ring()
             # Its worker may have given it back in this moment; then nobody would look at the request.

@@ -63,7 +63,9 @@ class Scaling:
     def set_strategy(self, deployment: Deployment, strategy: Strategy) -> Deployment:
         """Choose how a new server takes over, from the next deploy on."""
         check_servers(strategy, self._parts.storage.deployments.get(deployment.id).replicas)
-        return self._parts.storage.deployments.update(deployment.id, strategy=strategy)
+        changed = self._parts.storage.deployments.update(deployment.id, strategy=strategy)
+        self._parts.record("set_strategy", "deployment", deployment.id, strategy=strategy.value)
+        return changed
 
     def set_limits(
         self,

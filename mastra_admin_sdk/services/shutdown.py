@@ -33,6 +33,7 @@ def shut_down(parts: Parts, path: PathToLive, queue: BuildQueue, on_step: Callab
     Raises:
         ServerError: some of it could not be stopped; the evidence says what and why.
     """
+    parts.record("down", "home", str(parts.home.path))
     _cancel_builds(parts, queue, on_step)
     failures: dict[str, str] = {}
     for deployment in parts.storage.deployments.list():

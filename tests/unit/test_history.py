@@ -150,3 +150,36 @@ def test_expected_seconds_are_medians_of_the_last_that_succeeded(house: House) -
         )
     assert expect_seconds(house.storage, deployment.id) == {"copy": 0.5, "build": 3.0}
     assert expect_seconds(house.storage, deployment.id, kind=BuildKind.ROLLBACK) == {}
+
+
+def test_whatever_changes_something_is_in_the_audit_log(command_line: CommandLine) -> None:
+    command_line.deploy()
+    command_line.source.add("other-agent")
+    with command_line.make_admin() as admin:
+        live = admin.deployments.get("weather-agent")
+
+        def newest() -> str:
+            return admin.events.list(limit=1)[0].action
+
+        admin.teams.update("default", name="Other")
+        assert newest() == "rename"
+        admin.projects.relink("weather-agent", "other-agent")
+        assert newest() == "relink"
+        live.set_env({"A": "1"})
+        assert newest() == "set_env"
+        live.set_strategy("recreate")
+        assert newest() == "set_strategy"
+        admin.deploy("weather-agent", strategy="swap", wait=False)
+        assert [event.action for event in admin.events.list(limit=2)] == ["queue", "change"]
+        admin.builds.list(limit=1)[0].cancel()
+        assert newest() == "cancelled"
+        admin.down()
+        assert "down" in set(admin.events.frame().action)
+
+
+def test_a_cancel_names_who_asked_for_it(house: House) -> None:
+    build = house.claim(house.add_deployment())
+    with acting(actor="ana"):
+        house.queue.cancel(build.id)
+    (asked,) = house.storage.events.list(action="cancel")
+    assert (asked.actor, asked.object_id) == ("ana", build.id)
