@@ -1,7 +1,8 @@
 """Which builds an artifact serves: what can be gone back to, what may go, what outlives its deployment.
 
 An artifact belongs to the build that made it, its owner, and stands on that build's record until it is removed. Other
-builds run it too: after a restart, a rollback, a promotion, or a deploy of what was built before. They name the owner.
+builds of the project run it too: after a restart, a rollback, a promotion, or a deploy of what was built before. They
+name the owner.
 
 Whoever queues a build that is to run a kept artifact, and whoever removes artifacts, holds one short lock
 (`hold_artifacts`): what was looked up is there until the build that names it is on record.
@@ -110,8 +111,7 @@ def list_doomed(
     """Return whose artifacts may go, oldest first (pure).
 
     Kept are those that a deployment, whichever, serves or served before; the newest ``keep(deployment)`` of those that
-    served it; what a build that hasn't ended or a server that runs uses; and one that was made last and never served,
-    for the deploy that mends what kept it from serving.
+    served it; and what a build that hasn't ended or a server that runs uses. Those that never served all go.
     """
     known = {deployment.id: deployment for deployment in deployments}
     by_deployment: dict[str, list[Build]] = {each: [] for each in known}
@@ -142,9 +142,7 @@ def _list_kept_owners(deployment: Deployment, newest: Sequence[Build], owners: d
     }
     served = [get_owner_id(build) for build in newest if build.status is BuildStatus.SUCCEEDED]
     others = [owner for owner in dict.fromkeys(served) if owner not in in_use]
-    made = next((build for build in newest if build.artifact), None)
-    is_promising = keep > 0 and made is not None and made.id not in served
-    return in_use | set(others[:keep]) | ({made.id} if is_promising and made else set())
+    return in_use | set(others[:keep])
 
 
 def _explain(build: Build, deployment: Deployment | None, keep: Callable[[Deployment], int], served: set[str]) -> str:
@@ -163,13 +161,10 @@ def hand_over(parts: Parts, deployment: Deployment) -> set[str]:
 
     Without that, deleting staging would take away what was promoted from it. Repeating it changes nothing.
     """
-    everything = parts.storage.builds.list()
-    others = [build for build in everything if build.deployment_id != deployment.id]
-    handed: set[str] = set()
-    for owner in everything:
-        if owner.deployment_id == deployment.id and owner.artifact and _bequeath(parts, owner, others):
-            handed.add(str(owner.artifact["path"]))
-    return handed
+    siblings = [item for item in parts.storage.deployments.list(deployment.project_id) if item.id != deployment.id]
+    others = [build for item in siblings for build in parts.storage.builds.list(item.id)]
+    going = [build for build in parts.storage.builds.list(deployment.id) if build.artifact]
+    return {str(owner.artifact.get("path")) for owner in going if _bequeath(parts, owner, others)}
 
 
 def _may_inherit(build: Build) -> bool:
@@ -179,7 +174,7 @@ def _may_inherit(build: Build) -> bool:
 def _bequeath(parts: Parts, owner: Build, others: Sequence[Build]) -> bool:
     heirs = [build for build in others if get_owner_id(build) == owner.id and _may_inherit(build)]
     # Another one that holds the folder already: an earlier attempt was interrupted.
-    holders = [build for build in others if build.artifact.get("path") == owner.artifact["path"]]
+    holders = [build for build in others if build.artifact and build.artifact.get("path") == owner.artifact.get("path")]
     if not heirs and not holders:
         return False
     # The newest that served: a build that is queued may yet be cancelled.

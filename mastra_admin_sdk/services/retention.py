@@ -1,7 +1,7 @@
 """Retention: what is kept of each deployment, and making room on the disk.
 
 Artifacts beyond those that are kept, logs that are too old, and what interrupted work has left are removed: after each
-deploy for its deployment, by the janitor for all, when a build finds the disk full, and when somebody asks (`collect`).
+deploy for its project, by the janitor for all, when a build finds the disk full, and when somebody asks (`collect`).
 
 An artifact first goes from its build's record, then its folder gets another name, then it is deleted: killed in
 between, the next collection finds what is left. No build that names it can come meanwhile (`artifacts.hold_artifacts`).
@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from mastra_admin_sdk.display.text import format_bytes
@@ -67,13 +68,16 @@ class Retention:
         return found
 
     def tidy(self, deployment_id: str) -> Removals:
-        """Remove what a deployment no longer keeps, after a deploy of it; failures are logged, not raised."""
+        """Remove what a deployment, and others of its project, no longer keep, after a deploy of it.
+
+        Failures are logged, not raised.
+        """
         try:
             deployment = self._parts.storage.deployments.get(deployment_id)
             owned = [build for build in self._parts.storage.builds.list(deployment_id) if build.artifact]
             if len(owned) <= self._count_kept(deployment):
                 return Removals()
-            return self._remove_artifacts(self._count_kept, only=deployment_id)
+            return self._remove_artifacts(self._count_kept, project_id=deployment.project_id)
         except (MastraAdminError, OSError) as exc:
             # The deploy has succeeded, whatever becomes of older ones: the janitor tries it again.
             logger.warning("Old artifacts of deployment %s could not be removed yet: %s", deployment_id, exc)
@@ -127,7 +131,7 @@ class Retention:
         self,
         keep: Callable[[Deployment], int],
         *,
-        only: str | None = None,
+        project_id: str | None = None,
         limit: int | None = None,
         dry_run: bool = False,
         check: CancelCheck = lambda: None,
@@ -135,22 +139,25 @@ class Retention:
     ) -> Removals:
         meter = meter or DiskMeter()
         with hold_artifacts(self._parts):
-            doomed = [item for item in self._list_doomed(keep) if only in (None, item.build.deployment_id)][:limit]
+            doomed = self._list_doomed(keep, project_id)[:limit]
             removals = [self._describe(item, meter) for item in doomed]
             trash = [] if dry_run else [self._take_away(item) for item in doomed]
         problems = [text for path in trash if (text := _try_to_remove([path], check))]
         return Removals(removals, problems=problems, dry_run=dry_run)
 
-    def _list_doomed(self, keep: Callable[[Deployment], int]) -> list[Doomed]:
+    def _list_doomed(self, keep: Callable[[Deployment], int], project_id: str | None) -> list[Doomed]:
         storage = self._parts.storage
         # Servers first: one that starts meanwhile belongs to a build that hasn't ended, or to the current one.
         alive = storage.processes.list(statuses=_ALIVE)
-        doomed = list_doomed(storage.deployments.list(), storage.builds.list(), alive, keep)
-        return [item for item in doomed if self._is_here(item.build)]
+        known = storage.deployments.list(project_id)
+        builds = [build for deployment in known for build in storage.builds.list(deployment.id)]
+        # What they serve is read after that: a build that has ended by now is served by now.
+        deployments = storage.deployments.list(project_id)
+        return [item for item in list_doomed(deployments, builds, alive, keep) if self._is_here(item.build)]
 
     def _is_here(self, build: Build) -> bool:
         """False for an artifact in another home: a database may be shared by several hosts."""
-        return Path(build.artifact["path"]).parent == self._parts.home.artifacts
+        return Path(str(build.artifact.get("path"))).parent == self._parts.home.artifacts
 
     def _describe(self, item: Doomed, meter: DiskMeter) -> Removal:
         path = Path(item.build.artifact["path"])
@@ -167,7 +174,8 @@ class Retention:
     def _take_away(self, item: Doomed) -> Path:
         """Take an artifact from its record and from its place; return where it waits to be deleted."""
         build, path = item.build, Path(item.build.artifact["path"])
-        self._parts.storage.builds.update(build.id, artifact={})
+        with suppress(NotFound):  # deleted in this moment, with its deployment
+            self._parts.storage.builds.update(build.id, artifact={})
         self._parts.record("remove_artifact", "build", build.id, number=build.number, reason=item.reason)
         trash = path.with_name(f"{path.name}.trash")
         try:
