@@ -36,6 +36,7 @@ from .services.overview import Overview, look_around
 from .services.parts import Parts
 from .services.pipeline import Pipeline
 from .services.previews import read_ttl
+from .services.processes import ProcessCollection
 from .services.projects import ProjectService, TeamService
 from .services.queue import BuildQueue
 from .services.references import BuildRef, DeploymentRef, ProjectRef, Resolver
@@ -149,6 +150,7 @@ class MastraAdmin:
         self.projects = ProjectService(parts, resolver, deployments)
         self.teams = TeamService(parts, resolver, self.projects)
         self.deployments = DeploymentCollection(self._services)
+        self.processes = ProcessCollection(parts, resolver)
         self.builds = BuildCollection(self._services)
         self.events = EventCollection(parts)
         self.schedules = ScheduleService(parts, resolver)
