@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     help="Set the variables of a .env file, as secrets.",
 )
 @click.option("--fresh", is_flag=True, help="Use neither packages nor an artifact of an earlier build.")
+@click.option("--priority", type=int, default=0, metavar="N", help="Builds of a higher one are begun first.")
 @click.option("--no-wait", is_flag=True, help="Only queue the build.")
 @click.pass_obj
 def deploy(
@@ -73,6 +74,7 @@ def deploy(
     secrets: tuple[str, ...],
     env_file: Path | None,
     fresh: bool,
+    priority: int,
     no_wait: bool,
 ) -> None:
     """Build SOURCE and put it live.
@@ -92,7 +94,15 @@ def deploy(
             admin.projects.set_env(project, hidden, secret=True)
         branch = branch or read_ref(source, project)
         build = admin.deploy(
-            project, branch=branch, ref=ref, type=kind, strategy=strategy, ttl=ttl, fresh=fresh, wait=False
+            project,
+            branch=branch,
+            ref=ref,
+            type=kind,
+            strategy=strategy,
+            ttl=ttl,
+            fresh=fresh,
+            priority=priority,
+            wait=False,
         )
         full = name_deployment(admin, build.deployment.record)
         _remark_on_env_files(session, admin, project)

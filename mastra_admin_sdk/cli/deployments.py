@@ -179,6 +179,8 @@ def _list_below(view: DeploymentView, output: Output) -> list[str]:
         now = utc_now()
         word = "expires" if view.deployment.expires_at > now else "expired"
         lines.append(f"  {word} {relative_time(view.deployment.expires_at, now)}")
+    if view.watch_error:
+        lines += wrap(f"can't be watched: {view.watch_error}", output.width, indent="  ")
     if view.deployment.status_reason:
         lines += wrap(view.deployment.status_reason, output.width, indent="  ")
     if view.process and not view.process.trace_status.get("traced"):

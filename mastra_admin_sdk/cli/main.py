@@ -20,9 +20,12 @@ from . import (
     logs,
     panel,
     projects,
+    schedules,
     service,
     settings,
     telemetry,
+    watch,
+    webhooks,
 )
 from .group import AdminGroup
 
@@ -57,6 +60,9 @@ for _command in (
     deployments.rollback,
     deployments.promote,
     builds.cancel,
+    watch.watch,
+    schedules.schedules,
+    webhooks.webhooks,
     history.builds,
     history.diff,
     history.events,

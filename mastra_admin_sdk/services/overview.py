@@ -13,13 +13,19 @@ from .ingestion import ROLE as INGESTER
 from .ingestion import Ingester, Lag
 from .parts import Parts
 from .pipeline import ACTIVE
+from .schedules import ROLE as SCHEDULER
 from .servers import ALIVE, identify
 from .supervision import ROLE as SUPERVISOR
+from .watching import ROLE as WATCHER
+from .watching import read_watch_errors
 
 
 @dataclass(frozen=True, slots=True)
 class DeploymentView:
-    """A deployment with what belongs to it. ``answers`` is ``None`` when no server is there to be asked."""
+    """A deployment with what belongs to it. ``answers`` is ``None`` when no server is there to be asked.
+
+    ``watch_error`` is why its source, which is watched, can't be read at the moment.
+    """
 
     team: Team
     project: Project
@@ -28,6 +34,7 @@ class DeploymentView:
     active_build: Build | None
     process: Process | None
     answers: bool | None
+    watch_error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,8 @@ def look_around(parts: Parts, ingester: Ingester) -> Overview:
     deployments = parts.storage.deployments.list()
     projects = {project.id: project for project in parts.storage.projects.list()}
     teams = {team.id: team for team in parts.storage.teams.list()}
-    holders = {name: parts.leases.holder(name) for name in (SUPERVISOR, INGESTER)}
+    holders = {name: parts.leases.holder(name) for name in (SUPERVISOR, INGESTER, SCHEDULER, WATCHER)}
+    watch_errors = read_watch_errors(parts.home) if holders[WATCHER] else {}
     views = [
         _view(parts, teams[projects[item.project_id].team_id], projects[item.project_id], item)
         for item in deployments
@@ -62,7 +70,7 @@ def look_around(parts: Parts, ingester: Ingester) -> Overview:
     ]
     return Overview(
         home=str(parts.home.path),
-        deployments=tuple(views),
+        deployments=tuple(replace(view, watch_error=watch_errors.get(view.deployment.id)) for view in views),
         roles={name: lease.owner if lease else None for name, lease in holders.items()},
         router_running=parts.router.is_running(),
         engine=parts.observability.status(),

@@ -150,10 +150,11 @@ class Watcher:
         return newest.source_hash == self._hash_source(project, deployment)
 
     def _find_newest(self, deployment: Deployment) -> Build | None:
-        """The newest deploy that took the source, or will."""
+        """The newest deploy of the branch that took the source, or will."""
         for build in self._parts.storage.builds.list(deployment.id, limit=_RECENT):
             ended_before = build.status in (BuildStatus.SUPERSEDED, BuildStatus.CANCELLED) and not build.source_hash
-            if build.kind is BuildKind.DEPLOY and not ended_before:
+            is_of_branch = build.ref in (None, deployment.branch)  # another tag or commit was asked for by hand
+            if build.kind is BuildKind.DEPLOY and is_of_branch and not ended_before:
                 return build
         return None
 

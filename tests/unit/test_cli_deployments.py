@@ -122,8 +122,8 @@ def test_width_is_that_of_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_ps_shows_the_build_that_is_worked_on_rather_than_the_newest(command_line: CommandLine) -> None:
     command_line.deploy()
-    for _ in range(2):
-        command_line.deploy("weather-agent", "--no-wait")
+    command_line.deploy("weather-agent", "--no-wait")
+    command_line.run("restart", "weather-agent", "--no-wait")
     assert "  build #2 is queued" in command_line.run("ps").stdout
     claimed = command_line.storage.builds.claim("somebody", limit=1)
     assert claimed is not None

@@ -68,6 +68,12 @@ def test_only_deploys_supersede_and_are_superseded(house: House, kind: BuildKind
     assert read(house, deploy).status is BuildStatus.SUPERSEDED
 
 
+def test_what_is_built_of_another_tag_or_commit_is_not_superseded(house: House) -> None:
+    deployment = house.add_deployment()
+    tag, first, second = (house.queue.enqueue(deployment, ref=ref, priority=1) for ref in ("v1", None, None))
+    assert [read(house, item).status for item in (tag, first, second)] == ["queued", "superseded", "queued"]
+
+
 def test_deployments_do_not_supersede_each_other(house: House) -> None:
     builds = [house.queue.enqueue(house.add_deployment(name)) for name in ("one", "two")]
     assert {read(house, item).status for item in builds} == {BuildStatus.QUEUED}
