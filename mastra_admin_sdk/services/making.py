@@ -99,6 +99,8 @@ class Making:
             "cache_key": key,
         }
         stats = {"source_files": copy.files, "source_bytes": copy.bytes}
+        # Before the build, and of one that fails too: a watched source is built again only when it has changed.
+        self._parts.storage.builds.update(work.build.id, generation=work.build.generation, **facts)
         reused = self._reuse(work, key, facts, stats) if self._may_reuse(work.build) else None
         if reused:
             return reused

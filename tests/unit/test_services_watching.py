@@ -152,6 +152,8 @@ def test_a_source_that_fails_to_build_is_not_built_again_until_it_changes(house:
     watch.run(5)
     assert finish(house).status is BuildStatus.FAILED
     watch.run(30)
+    watch.restart()
+    watch.run(5)
     assert list_triggers(house, deployment) == ["manual", "watch"]
     house.source.write("weather", "behaviour.txt", "works")
     watch.run(5)
@@ -225,6 +227,15 @@ def test_one_source_that_fails_does_not_keep_others_from_their_turn(house: House
     house.source.write("two", "src/index.ts", "export {}")
     watch.run(5)
     assert list_triggers(house, other) == ["manual", "watch"]
+
+
+def test_a_commit_that_was_asked_for_by_hand_stays_until_the_branch_moves(house: House, watch: Watch) -> None:
+    deployment = add_watched(house)
+    watch.run(5)
+    house.queue.enqueue(deployment, ref="v1")
+    watch.restart()
+    watch.run(5)
+    assert list_triggers(house, deployment) == ["manual", "manual"]
 
 
 class FakeGit:
