@@ -32,14 +32,17 @@ class Leftover:
 
 
 def find_folders(parts: Parts) -> list[Leftover]:
-    """Return folders of builds that are over: workspaces, and artifacts that are on no record or are half removed."""
+    """Return what builds that are over left: workspaces, artifacts that are on no record or are half removed, and
+    manifests of builds that are gone.
+    """
     workspaces, artifacts = _list_entries(parts.home.workspaces), _list_entries(parts.home.artifacts)
+    manifests = _list_entries(parts.home.manifests)
     found = [
         Leftover((path,), "workspace", reason)
         for path in workspaces
         if (reason := _explain_workspace(parts, path)) is not None
     ]
-    return found + (_find_artifacts(parts, artifacts) if artifacts else [])
+    return found + (_find_artifacts(parts, artifacts) if artifacts else []) + _find_manifests(parts, manifests)
 
 
 def find_logs(parts: Parts) -> list[Leftover]:
@@ -92,6 +95,13 @@ def _find_artifacts(parts: Parts, artifacts: Sequence[Path]) -> list[Leftover]:
             is_partial = path.name.endswith(".partial")
             found.append(Leftover((path,), "artifact", "it was never finished" if is_partial else "no build has it"))
     return found
+
+
+def _find_manifests(parts: Parts, manifests: Sequence[Path]) -> list[Leftover]:
+    lost = [path for path in manifests if _find_build(parts, path) is None]
+    # Where none is of a build on record, this is another database than the one the home was used with.
+    is_ours = len(lost) < len(manifests)
+    return [Leftover((path,), "manifest", "no build has it") for path in lost if is_ours and _is_old(path)]
 
 
 def _find_build(parts: Parts, path: Path) -> Build | None:

@@ -27,7 +27,7 @@ from .environment import Environment
 from .failures import describe_error, explain
 from .live import PathToLive, lock_name
 from .making import Making, Work
-from .manifests import ManifestKeeper
+from .manifests import ManifestKeeper, remove_manifest
 from .parts import Parts
 from .phases import PhaseClock
 from .retention import Retention
@@ -233,6 +233,7 @@ class Pipeline:
             )
         except NotFound:  # deleted meanwhile: nobody else would remove its files
             self.remove_artifact(build)
+            remove_manifest(self._parts.home, build.id)
             Path(build.log_path or self._default_log(build)).unlink(missing_ok=True)
             raise
         if not told.artifact:

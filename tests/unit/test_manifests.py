@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from mastra_admin_sdk.home import Home, open_home
 from mastra_admin_sdk.linelog import read_lines
 from mastra_admin_sdk.models import Artifact, BuildKind, Process
 from mastra_admin_sdk.services.inventory import describe_all, take_inventory
+from mastra_admin_sdk.services.leftovers import find_folders
 from mastra_admin_sdk.services.manifests import load_manifest, read_resolved, remove_manifest, save_manifest
 
 AGENT = {
@@ -146,6 +148,19 @@ def test_a_deploy_keeps_what_went_in_and_a_restart_what_its_artifact_was_made_fr
     assert load_manifest(house.home, again.id)["sources"] == made["sources"]
     house.deployments.delete(house.read(deployment))
     assert not list(house.home.manifests.iterdir())
+
+
+def test_manifests_that_no_build_has_are_leftovers_after_a_day(house: House) -> None:
+    done = house.deploy(house.add_deployment())
+    stray = save_manifest(house.home, "gone", sources={})
+    unfinished = stray.with_name(f".{done.id}.json.gz.1.ab")
+    unfinished.write_bytes(b"")
+    fresh = save_manifest(house.home, "new", sources={})
+    for path in (stray, unfinished, house.home.manifests / f"{done.id}.json.gz"):
+        os.utime(path, (0, 0))
+    found = {path for item in find_folders(house.parts) if item.what == "manifest" for path in item.paths}
+    assert found == {stray, unfinished}
+    assert fresh.exists()
 
 
 def test_a_manifest_that_cannot_be_written_is_said_in_the_log_of_a_build_that_succeeds(house: House) -> None:
