@@ -13,7 +13,7 @@ from typing import Any
 
 from mastra_admin_sdk import LiveBuild, MastraAdmin
 from mastra_admin_sdk.models import Project, Team
-from mastra_admin_sdk.services.overview import DeploymentView, Overview
+from mastra_admin_sdk.services.overview import DeploymentView, Overview, ServerView
 
 from .shapes import shape_build, shape_deployment, shape_process, shape_project, shape_team
 
@@ -92,6 +92,18 @@ def _shape_view(view: DeploymentView) -> dict[str, Any]:
         "active_build": shape_build(view.active_build) if view.active_build else None,
         "process": shape_process(view.process) if view.process else None,
         "answers": view.answers,
+        "servers": [_shape_server(server) for server in view.servers],
+    }
+
+
+def _shape_server(server: ServerView) -> dict[str, Any]:
+    # The figures on record: those of this moment would give the document another ETag with each look.
+    stats = server.process.stats
+    return {
+        **shape_process(server.process),
+        "answers": server.answers,
+        "memory_bytes": stats.get("memory_bytes"),
+        "open_files": stats.get("open_files"),
     }
 
 

@@ -49,6 +49,9 @@ def shape_deployment(deployment: Deployment) -> dict[str, Any]:
         "status_reason": deployment.status_reason,
         "desired_state": deployment.desired_state,
         "strategy": deployment.strategy,
+        "replicas": deployment.replicas,
+        "memory_mb": deployment.memory_mb,
+        "nice": deployment.nice,
         "url": deployment.public_url,
         "current_build_id": deployment.current_build_id,
         "previous_build_id": deployment.previous_build_id,
@@ -89,6 +92,7 @@ def shape_process(process: Process) -> dict[str, Any]:
         "pid": process.pid,
         "port": process.port,
         "local_url": f"http://{process.host}:{process.port}",
+        "replica": process.replica,
         "restarts": process.restarts,
         "started_at": _iso(process.started_at),
     }

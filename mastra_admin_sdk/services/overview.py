@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from mastra_admin_sdk.errors import NotFound
-from mastra_admin_sdk.models import Build, BuildStatus, Deployment, Process, Project, Team
+from mastra_admin_sdk.models import Build, BuildStatus, Deployment, Process, Project, ServerUsage, Team
 
+from .crew import do_together
 from .ingestion import ROLE as INGESTER
 from .ingestion import Ingester, Lag
 from .parts import Parts
@@ -21,9 +23,20 @@ from .watching import read_watch_errors
 
 
 @dataclass(frozen=True, slots=True)
-class DeploymentView:
-    """A deployment with what belongs to it. ``answers`` is ``None`` when no server is there to be asked.
+class ServerView:
+    """One server of a deployment: whether it answers, and what it holds (``None`` when it is gone)."""
 
+    process: Process
+    answers: bool
+    usage: ServerUsage | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentView:
+    """A deployment with what belongs to it.
+
+    ``servers`` are those of its current build, one a replica; ``process`` is the first of them. ``answers`` is true
+    when one of them does, and ``None`` when there is none to be asked.
     ``watch_error`` is why its source, which is watched, can't be read at the moment.
     """
 
@@ -35,6 +48,29 @@ class DeploymentView:
     process: Process | None
     answers: bool | None
     watch_error: str | None = None
+    servers: tuple[ServerView, ...] = ()
+
+    @property
+    def answering(self) -> int:
+        """How many of its servers answer."""
+        return sum(server.answers for server in self.servers)
+
+    @property
+    def restarts(self) -> int:
+        """How often servers were started again, all together."""
+        return sum(server.process.restarts for server in self.servers)
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """What its servers hold together; ``None`` when none is left to be measured."""
+        held = [server.usage.memory_bytes for server in self.servers if server.usage]
+        return sum(held) if held else None
+
+    @property
+    def open_files(self) -> int | None:
+        """How many files its servers have open together; ``None`` when none is left to be looked at."""
+        held = [server.usage.open_files for server in self.servers if server.usage]
+        return sum(held) if held else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +115,42 @@ def look_around(parts: Parts, ingester: Ingester) -> Overview:
 
 
 def _view(parts: Parts, team: Team, project: Project, deployment: Deployment) -> DeploymentView:
-    alive = parts.storage.processes.list(deployment.id, statuses=ALIVE)
-    process = next((item for item in alive if item.build_id == deployment.current_build_id), None)
-    if process:
+    servers = _observe(parts, _list_servers(parts, deployment))
+    return DeploymentView(
+        team,
+        project,
+        deployment,
+        build=_find_build(parts, deployment),
+        active_build=_find_active_build(parts, deployment),
+        process=servers[0].process if servers else None,
+        answers=any(server.answers for server in servers) if servers else None,
+        servers=servers,
+    )
+
+
+def _list_servers(parts: Parts, deployment: Deployment) -> list[Process]:
+    """The servers of the current build, the newest of each replica, in their order."""
+    newest: dict[int, Process] = {}
+    for item in parts.storage.processes.list(deployment.id, statuses=ALIVE):
+        if item.build_id == deployment.current_build_id:
+            newest.setdefault(item.replica, item)
+    return [newest[replica] for replica in sorted(newest)]
+
+
+def _observe(parts: Parts, processes: Sequence[Process]) -> tuple[ServerView, ...]:
+    """Ask all of them at the same time: one that hangs takes its time to be found out."""
+    found: dict[str, ServerView] = {}
+
+    def observe(process: Process) -> None:
+        identity = identify(process)
         # What the server says of its tracing now; what it said at its start is on record.
-        traced = parts.runner.read_trace_status(identify(process)) or process.trace_status
-        process = replace(process, trace_status=dict(traced))
-    build = _find_build(parts, deployment)
-    answers = parts.runner.is_healthy(identify(process)) if process else None
-    return DeploymentView(team, project, deployment, build, _find_active_build(parts, deployment), process, answers)
+        traced = parts.runner.read_trace_status(identity) or process.trace_status
+        answers = parts.runner.is_healthy(identity)
+        usage = parts.runner.measure(identity)
+        found[process.id] = ServerView(replace(process, trace_status=dict(traced)), answers, usage)
+
+    do_together([partial(observe, process) for process in processes], "mastra-admin-look")
+    return tuple(found[process.id] for process in processes)
 
 
 def _find_active_build(parts: Parts, deployment: Deployment) -> Build | None:
