@@ -268,6 +268,24 @@ def test_a_hand_over_that_was_interrupted_is_repeated(
     assert house.serving(production)
 
 
+def test_what_another_deployment_runs_because_nothing_had_changed_stays(tmp_path: Path) -> None:
+    house = House(tmp_path / "home", build_cache=True)
+    try:
+        project = house.add_project()
+        staging = house.deployments.find_or_create(project, branch="staging", type=DeploymentType.STAGING)
+        production = house.deployments.find_or_create(project)
+        made = house.deploy(staging)
+        assert house.deploy(production).artifact_build_id == made.id
+        house.deployments.delete(house.read(staging))
+        assert list_artifacts(house) == {made.id}
+        assert house.deploy(house.read(production)).status is BuildStatus.SUCCEEDED
+        Retention(house.parts).collect()
+        assert list_artifacts(house) == {made.id}
+        assert len(house.runner.requests) == 1
+    finally:
+        house.close()
+
+
 def test_dokploy_3193_a_full_disk_fails_the_build_and_says_so(
     house: House, keeping: Retention, monkeypatch: pytest.MonkeyPatch
 ) -> None:
