@@ -7,10 +7,12 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO
 from urllib.parse import unquote, urlsplit
 
@@ -20,6 +22,8 @@ from mastra_admin_sdk.redaction import Redactor
 
 from .addresses import LOCAL_PROTOCOLS, redact
 
+_GUARD = str(Path(__file__).with_name("guard.py"))
+_REACHING_OUT = frozenset({"fetch", "ls-remote"})
 _POLL_SECONDS = 0.05
 _MOST_OUTPUT = 512 * 1024 * 1024
 _TAIL_BYTES = 16 * 1024
@@ -127,7 +131,7 @@ class Git:
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             given.write(feed)
             given.seek(0)
-            process = self._start([*_make_config(), *arguments], env, work_tree or "/", (given, out, err))
+            process = self._start(arguments, env, work_tree or "/", (given, out, err))
             try:
                 self._wait(process, (out, err), deadline, what)
             finally:
@@ -144,13 +148,10 @@ class Git:
         program = shutil.which("git", path=path)
         if program is None:
             raise ToolMissing("There is no git on this machine.", hint="Install git, or use folders as sources.")
-        # When this process is killed git ends too, and what it started with it: they read from and write to it.
-        guard = shutil.which("setpriv", path=path)
-        prefix = [guard, "--pdeathsig", "KILL", "--"] if guard else []
         given, out, err = files
         try:
             return subprocess.Popen(
-                [*prefix, program, *arguments],
+                [*_choose_guard(arguments[0], path), program, *_make_config(), *arguments],
                 env=dict(env),
                 cwd=cwd,
                 stdin=given,
@@ -231,6 +232,17 @@ def _make_headers(credentials: str) -> dict[str, str]:
         variables[f"GIT_CONFIG_KEY_{index}"] = f"http.{url}.extraHeader"
         variables[f"GIT_CONFIG_VALUE_{index}"] = f"Authorization: Basic {encoded}"
     return variables
+
+
+def _choose_guard(command: str, path: str) -> list[str]:
+    """What git is started through, so that it ends when this process is killed.
+
+    Helpers that wait for a network wouldn't notice the end of the git above them, so that the guard ends the group; all
+    other commands have none, and what the kernel does at once is enough for them.
+    """
+    quick = shutil.which("setpriv", path=path) if command not in _REACHING_OUT else None
+    own = [sys.executable, "-I", "-S", _GUARD, str(os.getpid())]
+    return [quick, "--pdeathsig", "KILL", "--"] if quick else own
 
 
 def _make_config() -> list[str]:
