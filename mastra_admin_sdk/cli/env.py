@@ -27,7 +27,7 @@ _deployment_flag = click.option("--deployment", is_flag=True, help="NAME is a de
 
 @click.group()
 def env() -> None:
-    """List, set, import, compare and remove environment variables."""
+    """List, set, import and compare variables."""
 
 
 @env.command("list", cls=AdminCommand)

@@ -80,7 +80,10 @@ def builds(
 def events(
     session: Session, actor: str | None, action: str | None, object_type: str | None, since: str | None, limit: int
 ) -> None:
-    """Show the audit log, newest first: who did what, when, and from where."""
+    """Show who did what, when, and from where.
+
+    This is the audit log, newest first.
+    """
     with session.open_admin() as admin:
         frame = admin.events.frame(actor=actor, action=action, object_type=object_type, since=since, limit=limit)
     rows = [

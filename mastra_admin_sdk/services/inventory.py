@@ -106,7 +106,7 @@ def _ask(process: Process, path: str, deadline: float) -> Any:
         if answer.status != HTTPStatus.OK:
             raise RequestFailed(f"{path} answered {answer.status}.", evidence={"status": answer.status})
         return json.loads(_read(answer, path, deadline))
-    except (OSError, http.client.HTTPException, ValueError) as exc:
+    except (OSError, http.client.HTTPException, ValueError, RecursionError) as exc:
         raise RequestFailed(f"{path}: {type(exc).__name__}.") from exc
     finally:
         connection.close()

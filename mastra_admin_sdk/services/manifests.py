@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mastra_admin_sdk.errors import MastraAdminError
 from mastra_admin_sdk.home import Home
 from mastra_admin_sdk.models import Artifact, Build, ProcessStatus
 from mastra_admin_sdk.ports.runner import LogSink
@@ -88,6 +89,13 @@ class ManifestKeeper:
 
     def keep_inventory(self, build: Build, log: LogSink) -> None:
         """Keep what the build's server, which has just gone live, says it has."""
+        try:
+            self._keep_inventory(build, log)
+        except MastraAdminError as exc:
+            # It is live: nothing that happens here may make it a failure.
+            log.write(f"What the server has could not be kept: {exc.message}", stream="info")
+
+    def _keep_inventory(self, build: Build, log: LogSink) -> None:
         serving = self._parts.storage.processes.list(build.deployment_id, statuses=[ProcessStatus.RUNNING])
         process = next((item for item in serving if item.build_id == build.id), None)
         if process is None:

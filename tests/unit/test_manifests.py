@@ -15,12 +15,19 @@ from typing import Any
 import pytest
 from fixtures.house import House
 
+from mastra_admin_sdk.errors import StorageError
 from mastra_admin_sdk.home import Home, open_home
 from mastra_admin_sdk.linelog import read_lines
 from mastra_admin_sdk.models import Artifact, BuildKind, Process
 from mastra_admin_sdk.services.inventory import describe_all, take_inventory
 from mastra_admin_sdk.services.leftovers import find_folders
-from mastra_admin_sdk.services.manifests import load_manifest, read_resolved, remove_manifest, save_manifest
+from mastra_admin_sdk.services.manifests import (
+    ManifestKeeper,
+    load_manifest,
+    read_resolved,
+    remove_manifest,
+    save_manifest,
+)
 
 AGENT = {
     "name": "Weather Agent",
@@ -115,7 +122,7 @@ def test_a_server_is_asked_what_it_has() -> None:
 
 
 def test_what_is_not_listed_has_a_reason() -> None:
-    answers = {"/api/agents": (401, b"{}"), "/api/tools": (200, b"not json"), "/api/workflows": (500, b"")}
+    answers = {"/api/agents": (401, b"{}"), "/api/tools": (200, b"[" * 100_000), "/api/workflows": (500, b"")}
     with serve(answers) as process:
         taken = take_inventory(process)
     assert taken.found == {}
@@ -169,3 +176,16 @@ def test_a_manifest_that_cannot_be_written_is_said_in_the_log_of_a_build_that_su
     assert done.status == "succeeded"
     lines = [line.text for line in read_lines(Path(done.log_path or ""))]
     assert any("could not be kept" in line for line in lines)
+
+
+def test_a_database_that_fails_after_the_switch_makes_no_failure_of_a_build_that_is_live(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise StorageError("The database is away.")
+
+    monkeypatch.setattr(ManifestKeeper, "_keep_inventory", fail)
+    done = house.deploy(house.add_deployment())
+    assert done.status == "succeeded"
+    lines = [line.text for line in read_lines(Path(done.log_path or ""))]
+    assert "What the server has could not be kept: The database is away." in lines
