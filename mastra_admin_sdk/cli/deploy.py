@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Set the variables of a .env file, as secrets.",
 )
+@click.option("--replicas", type=int, metavar="N", help="How many servers share its address; as it was unless given.")
 @click.option("--fresh", is_flag=True, help="Use neither packages nor an artifact of an earlier build.")
 @click.option("--priority", type=int, default=0, metavar="N", help="Builds of a higher one are begun first.")
 @click.option("--no-wait", is_flag=True, help="Only queue the build.")
@@ -73,6 +74,7 @@ def deploy(
     plain: tuple[str, ...],
     secrets: tuple[str, ...],
     env_file: Path | None,
+    replicas: int | None,
     fresh: bool,
     priority: int,
     no_wait: bool,
@@ -99,6 +101,7 @@ def deploy(
             ref=ref,
             type=kind,
             strategy=strategy,
+            replicas=replicas,
             ttl=ttl,
             fresh=fresh,
             priority=priority,

@@ -22,7 +22,7 @@ from .views import describe_build, describe_deployment, describe_view, measure_u
 
 if TYPE_CHECKING:
     from mastra_admin_sdk.services.objects import LiveBuild, LiveDeployment
-    from mastra_admin_sdk.services.overview import DeploymentView, Overview
+    from mastra_admin_sdk.services.overview import DeploymentView, Overview, ServerView
 
 _PS_COLUMNS = (
     Column("DEPLOYMENT", shrink=True),
@@ -32,8 +32,10 @@ _PS_COLUMNS = (
     Column("PORT", right=True),
     Column("UPTIME", right=True),
     Column("RESTARTS", right=True),
-    Column("TRACED"),
+    Column("MEMORY", right=True),
 )
+_WIDE_COLUMNS = (Column("FILES", right=True), Column("TRACED"))
+_WIDE = 100
 
 
 @click.command(cls=AdminCommand)
@@ -145,9 +147,10 @@ def _describe_overview(overview: Overview, background: Recorded | None) -> dict[
 def _show_overview(session: Session, overview: Overview, background: Recorded | None) -> None:
     output = session.output
     if overview.deployments:
-        rows = [_list_cells(view) for view in overview.deployments]
+        columns = (*_PS_COLUMNS, *(_WIDE_COLUMNS if output.width >= _WIDE else ()))
+        rows = [_list_cells(view)[: len(columns)] for view in overview.deployments]
         below = [_list_below(view, output) for view in overview.deployments]
-        output.lines(render_table(_PS_COLUMNS, rows, width=output.width, below=below))
+        output.lines(render_table(columns, rows, width=output.width, below=below))
     else:
         output.line(f"No deployments yet. Make one: {session.suggest('deploy ./my-agent')}")
     output.line()
@@ -162,17 +165,37 @@ def _list_cells(view: DeploymentView) -> tuple[object, ...]:
     return (
         f"{view.team.slug}/{view.project.slug}",
         view.deployment.branch,
-        observe_state(view),
+        _describe_state(view),
         f"#{view.build.number}" if view.build else None,
         process.port if process else None,
         format_duration(measure_uptime(process)),
-        process.restarts if process else None,
+        view.restarts if process else None,
+        format_bytes(view.memory_bytes),
+        view.open_files,
         ("yes" if process.trace_status.get("traced") else "no") if process else None,
+    )
+
+
+def _describe_state(view: DeploymentView) -> str:
+    """The state; where there is to be more than one server, with how many answer."""
+    state, wanted = observe_state(view), view.deployment.replicas
+    return f"{state} {view.answering}/{wanted}" if view.servers and wanted > 1 else state
+
+
+def _describe_server(server: ServerView) -> str:
+    process, usage = server.process, server.usage
+    held = f"{format_bytes(usage.memory_bytes)}, {usage.open_files} open files" if usage else "gone"
+    silent = "" if server.answers or not usage else ", doesn't answer"
+    return (
+        f"  server {process.replica}: port {process.port}, {held}, up {format_duration(measure_uptime(process))}, "
+        f"{process.restarts} restarts{silent}"
     )
 
 
 def _list_below(view: DeploymentView, output: Output) -> list[str]:
     lines = [f"  {view.deployment.public_url}"] if view.process and view.deployment.public_url else []
+    if view.deployment.replicas > 1:
+        lines += [_describe_server(server) for server in view.servers]
     if view.active_build:
         lines.append(f"  build #{view.active_build.number} is {view.active_build.status}")
     if view.deployment.expires_at:

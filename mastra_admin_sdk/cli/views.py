@@ -9,7 +9,7 @@ from mastra_admin_sdk.models import Build, Deployment, DeploymentStatus, Process
 from mastra_admin_sdk.services.sources import name_source
 
 if TYPE_CHECKING:
-    from mastra_admin_sdk.services.overview import DeploymentView
+    from mastra_admin_sdk.services.overview import DeploymentView, ServerView
 
 
 def describe_build(build: Build) -> dict[str, Any]:
@@ -59,9 +59,31 @@ def describe_view(view: DeploymentView) -> dict[str, Any]:
         "port": process.port if process else None,
         "started_at": process.started_at if process else None,
         "uptime_seconds": measure_uptime(process),
-        "restarts": process.restarts if process else None,
+        "restarts": view.restarts if process else None,
+        "replicas": view.deployment.replicas,
+        "memory_bytes": view.memory_bytes,
+        "open_files": view.open_files,
+        "servers": [describe_server(server) for server in view.servers],
         "traced": bool(process.trace_status.get("traced")) if process else None,
         "trace_status": dict(process.trace_status) if process else None,
+    }
+
+
+def describe_server(server: ServerView) -> dict[str, Any]:
+    """Return one server with what was observed of it just now."""
+    process, usage = server.process, server.usage
+    return {
+        "id": process.id,
+        "replica": process.replica,
+        "pid": process.pid,
+        "port": process.port,
+        "answers": server.answers,
+        "restarts": process.restarts,
+        "started_at": process.started_at,
+        "memory_bytes": usage.memory_bytes if usage else None,
+        "open_files": usage.open_files if usage else None,
+        "threads": usage.threads if usage else None,
+        "cpu_seconds": round(usage.cpu_seconds, 2) if usage else None,
     }
 
 

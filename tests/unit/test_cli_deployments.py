@@ -12,9 +12,9 @@ def test_ps_shows_what_was_observed_in_80_columns(command_line: CommandLine) -> 
     command_line.deploy()
     found = command_line.run("ps")
     title, row, url, *_ = found.stdout.splitlines()
-    assert title.split() == ["DEPLOYMENT", "BRANCH", "STATE", "BUILD", "PORT", "UPTIME", "RESTARTS", "TRACED"]
+    assert title.split() == ["DEPLOYMENT", "BRANCH", "STATE", "BUILD", "PORT", "UPTIME", "RESTARTS", "MEMORY"]
     assert row.split()[:5] == ["default/weather-agent", "main", "running", "#1", str(command_line.runner.ports[0])]
-    assert row.split()[-1] == "yes"
+    assert row.split()[-2:] == ["977", "KB"]
     assert url == "  http://weather-agent-main.default.localhost:8080"
     home = str(command_line.home)
     assert all(len(line) <= 80 for line in found.stdout.splitlines() if home not in line)
