@@ -216,6 +216,7 @@ def test_another_process_with_a_pid_that_was_given_out_again_is_never_touched(ru
 
 
 def test_a_flood_of_output_is_rotated_and_kept_within_bounds(home: Home, start: Start) -> None:
+    """PM2 1309: 30 GB of log in a week."""
     runner = make_runner(home, log_max_bytes=200_000, log_keep=2)
     spec = make_spec(home, make_artifact(home, "floods_stdout"))
     server = runner.start(spec)
