@@ -196,6 +196,8 @@ def _list_below(view: DeploymentView, output: Output) -> list[str]:
     lines = [f"  {view.deployment.public_url}"] if view.process and view.deployment.public_url else []
     if view.deployment.replicas > 1:
         lines += [_describe_server(server) for server in view.servers]
+    if view.process and view.studio_url:
+        lines.append(f"  studio {view.studio_url}")
     if view.active_build:
         lines.append(f"  build #{view.active_build.number} is {view.active_build.status}")
     if view.deployment.expires_at:

@@ -53,6 +53,8 @@ def describe_view(view: DeploymentView) -> dict[str, Any]:
         "state": observe_state(view),
         "build": view.build.number if view.build else None,
         "active_build": describe_build(view.active_build) if view.active_build else None,
+        "domains": list(view.deployment.domains),
+        "studio_url": view.studio_url,
         "watch": view.deployment.watch,
         "watch_error": view.watch_error,
         "pid": process.pid if process else None,

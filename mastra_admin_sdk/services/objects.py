@@ -42,6 +42,7 @@ from .references import BuildRef, DeploymentRef, Resolver
 from .requests import Response, request
 from .retention import Retention
 from .scaling import UNCHANGED, Unchanged
+from .studio import find_studio_url
 from .telemetry import TelemetryService
 from .waiting import BuildWaiter, OnProgress
 from .watching import set_watch
@@ -197,6 +198,11 @@ class LiveDeployment:
     def urls(self) -> Sequence[str]:
         """All addresses it answers on, the main one first, its own domains last."""
         return self._services.deployments.list_urls(self.record)
+
+    @property
+    def studio_url(self) -> str | None:
+        """The address of the app's own Mastra Studio; ``None`` when it was built without (`mastra build --studio`)."""
+        return find_studio_url(self._services.parts, self.record, self.process)
 
     @property
     def local_url(self) -> str | None:

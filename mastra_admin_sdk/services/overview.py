@@ -17,6 +17,7 @@ from .parts import Parts
 from .pipeline import ACTIVE
 from .schedules import ROLE as SCHEDULER
 from .servers import ALIVE, identify
+from .studio import find_studio_url
 from .supervision import ROLE as SUPERVISOR
 from .watching import ROLE as WATCHER
 from .watching import read_watch_errors
@@ -49,6 +50,7 @@ class DeploymentView:
     answers: bool | None
     watch_error: str | None = None
     servers: tuple[ServerView, ...] = ()
+    studio_url: str | None = None
 
     @property
     def answering(self) -> int:
@@ -125,6 +127,7 @@ def _view(parts: Parts, team: Team, project: Project, deployment: Deployment) ->
         process=servers[0].process if servers else None,
         answers=any(server.answers for server in servers) if servers else None,
         servers=servers,
+        studio_url=find_studio_url(parts, deployment, servers[0].process if servers else None),
     )
 
 

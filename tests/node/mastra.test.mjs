@@ -119,16 +119,17 @@ test('the server is configured as the runner says, over what the app says, also 
   const variables = { MASTRA_ADMIN_SERVER: '{"port":4100,"host":"127.0.0.1","drainTimeout":60000}' };
   const { stdout, status } = await run(t, `
     import { Mastra } from '@mastra/core';
-    const mastra = new Mastra({ server: { port: 3000, host: '0.0.0.0', apiPrefix: '/v1', https: { key: 'k' } } });
+    const mastra = new Mastra({ server: { port: 3000, host: '0.0.0.0', apiPrefix: '/v1', studioBase: '/ui', https: { key: 'k' } } });
     const same = mastra.getServer() === mastra.getServer();
     console.log(JSON.stringify([same, mastra.getServer(), new Mastra().getServer()]));
     mastra.setServer({ ...mastra.getServer(), port: 1, cors: false });
     console.log(JSON.stringify(mastra.getServer()));`, { variables });
   const forced = { port: 4100, host: '127.0.0.1', drainTimeout: 60000 };
   const [first, later] = stdout.trim().split('\n').map(line => JSON.parse(line));
-  assert.deepEqual(first, [true, { ...forced, apiPrefix: '/v1' }, forced]);
-  assert.deepEqual(later, { ...forced, apiPrefix: '/v1', cors: false });
+  assert.deepEqual(first, [true, { ...forced, apiPrefix: '/v1', studioBase: '/ui' }, forced]);
+  assert.deepEqual(later, { ...forced, apiPrefix: '/v1', studioBase: '/ui', cors: false });
   assert.equal(status.api_prefix, '/v1');
+  assert.equal(status.studio_base, '/ui');
 });
 
 test('what the constructor throws reaches the app as it is', async t => {

@@ -6,11 +6,11 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mastra_admin_sdk.errors import BuildCancelled, BuildError
+from mastra_admin_sdk.errors import BuildError
 from mastra_admin_sdk.folders import remove_tree
 from mastra_admin_sdk.home import Home
 from mastra_admin_sdk.models import Artifact, BuildRequest
@@ -19,20 +19,19 @@ from mastra_admin_sdk.ports.runner import LogSink, PhaseCallback
 
 from . import commands, packages
 from .artifact import name_partial, take_output
+from .bundling import CORE as _CORE
+from .bundling import ENTRY as _ENTRY
+from .bundling import OBSERVABILITY as _OBSERVABILITY
+from .bundling import Bundling
 from .cache.keeper import BuildCache, Remains, look_at_output
-from .cache.launcher import PLAN_VARIABLE, InstallPlan, InstallReport, dump_plan, read_report, write_launchers
+from .cache.launcher import InstallReport
 from .cache.matches import MatchCache
 from .companions import Companions, read_locked_version
 from .execution import Limits, Meter, run_command
 from .installing import Installation, Installing
 from .managers import Manager, has_lockfile, open_manager
 from .shop import Shop
-from .siblings import list_unbuilt
 from .toolchain import Toolchain, choose_toolchain
-
-_CORE = "@mastra/core"
-_OBSERVABILITY = "@mastra/observability"
-_ENTRY = "index.mjs"
 
 BUILD_FORMAT = 1
 """Rises when artifacts are made in another way, so that none of before is used for what is deployed anew."""
@@ -94,12 +93,14 @@ class Builder:
             installation = self._install(shop, companions)
             installed = time.monotonic()
             on_phase("build")
-            report = self._build(shop, installation, companions, request)
-            observability = self._add_observability(shop, companions)
+            bundling = self._open_bundling(shop, installation, companions)
+            report = bundling.build(request.env)
+            observability = bundling.add_observability()
         self._note_output(shop, installation, report)
         # Before 1.0 the CLI bundles the core into the output: its version is known from the install only.
         core = packages.find_version(shop.output, _CORE) or shop.find_version(_CORE)
         versions = packages.list_versions(shop.folder, shop.root)
+        studio = "/" if (shop.output / commands.STUDIO_FOLDER / "index.html").is_file() else None
         sizes = take_output(shop.output, request.artifact_dir)
         self._say(f"The artifact is {request.artifact_dir}.")
         return Artifact(
@@ -111,6 +112,7 @@ class Builder:
             observability=observability,
             phases={"install": installed - started, "build": time.monotonic() - installed},
             notes=tuple(self.notes),
+            studio=studio,
             packages=versions,
             stats={**self._sum_up(installation, report), **sizes},
         )
@@ -200,84 +202,13 @@ class Builder:
                 f"mastra {version} was installed and brought no program.", hint="Add `mastra` to package.json."
             )
 
-    def _build(
-        self, shop: Shop, installation: Installation, companions: Companions, request: BuildRequest
-    ) -> InstallReport:
-        self._build_siblings(shop)
-        command = commands.make_mastra_build(shop.tools.node, installation.cli, request.env)
-        plan = self._make_plan(shop, installation, companions)
-        launchers = self._write_launchers(shop)
-        extra = {PLAN_VARIABLE: dump_plan(plan), "PATH": f"{launchers}{os.pathsep}{shop.env['PATH']}"}
-        self._execute(shop, replace(command, env={**command.env, **extra}), "build")
-        entry = shop.output / _ENTRY
-        if not entry.is_file():
-            raise BuildError(
-                f"`mastra build` ended well and left no .mastra/output/{_ENTRY}.",
-                hint="Is there a src/mastra/index.ts that exports `mastra`?",
-                evidence={"log_tail": self.log.tail(20)},
-            )
-        return read_report(shop.output)
+    def _open_bundling(self, shop: Shop, installation: Installation, companions: Companions) -> Bundling:
+        def execute(command: commands.Command, folder: Path) -> None:
+            self._execute(shop, command, "build", folder)
 
-    def _build_siblings(self, shop: Shop) -> None:
-        for sibling in list_unbuilt(shop.folder, shop.root):
-            self._say(f"{sibling.name}, which the project uses, has no {sibling.missing}: it is built first.")
-            run = commands.make_run(shop.manager.kind, shop.manager.program, "build")
-            self._execute(shop, run, "build", sibling.folder)
-
-    def _make_plan(self, shop: Shop, installation: Installation, companions: Companions) -> InstallPlan:
-        version = self._find_observability(shop, companions)
-        return InstallPlan(
-            program=shop.launched,
-            store=str(self.cache.outputs.folder) if self.cache else "",
-            base=installation.base if self.cache else None,
-            added=f"{_OBSERVABILITY}@{version}" if version else "",
-            folds=shop.is_npm,
-            fresh=shop.fresh,
+        return Bundling(
+            shop, installation, companions, self.cache, self.home.cache / "tools", execute, self._note, self.log
         )
-
-    def _find_observability(self, shop: Shop, companions: Companions) -> str | None:
-        core = shop.find_version(_CORE)
-        try:
-            return companions.find(_OBSERVABILITY, core) if core else None
-        except BuildCancelled:
-            raise
-        except BuildError:
-            # It is asked for once more when it is known to be needed, and told then.
-            return None
-
-    def _write_launchers(self, shop: Shop) -> Path:
-        folder = self.home.cache / "tools" / f"build-{shop.fingerprint}" / "bin"
-        launcher = commands.make_python_command("cache.launcher")
-        write_launchers(folder, shop.manager.kind.value, shop.launched, launcher)
-        return folder
-
-    def _add_observability(self, shop: Shop, companions: Companions) -> str | None:
-        """Give the output what the tracing module needs, and return its version; without it nothing is traced."""
-        present = packages.find_version(shop.output, _OBSERVABILITY)
-        core = packages.find_version(shop.output, _CORE)
-        if present or core is None:
-            if core is None:
-                self._note(f"Not traced: {_CORE} is bundled into the built output, not a package of it.")
-            elif _OBSERVABILITY not in (packages.read_package(shop.output).get("dependencies") or {}):
-                self._note(f"{_OBSERVABILITY} {present} was added to the output, for tracing.")
-            return present
-        try:
-            version = companions.find(_OBSERVABILITY, core)
-            if version is None:
-                self._note(f"Not traced: no {_OBSERVABILITY} is published for {_CORE} {core}.")
-                return None
-            package = f"{_OBSERVABILITY}@{version}"
-            # From 1.0 on Mastra makes the output a workspace of its own for pnpm.
-            is_alone = not (shop.output / "pnpm-workspace.yaml").exists()
-            add = commands.make_add(shop.manager.kind, shop.manager.program, package, is_alone=is_alone)
-            self._execute(shop, add, "build", shop.output)
-        except BuildCancelled:
-            raise
-        except BuildError as exc:
-            self._note(f"Not traced: {_OBSERVABILITY} could not be added to the output ({exc.message})")
-            return None
-        self._note(f"{_OBSERVABILITY} {version} was added to the output, for tracing.")
-        return version
 
     def _note_output(self, shop: Shop, installation: Installation, report: InstallReport) -> None:
         """Remember the output's packages as they were installed, if later builds could use them."""

@@ -15,6 +15,9 @@ from .processes import BUILD_MARKER, COMMAND_MARKER, HOME_MARKER, SERVER_MARKER
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
 _CERTIFICATES = ("NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR")
+STUDIO_FOLDER = "studio"
+"""Where `mastra build --studio` puts the Studio in its output."""
+
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 _QUIET_NPM = {
     "npm_config_audit": "false",
@@ -144,7 +147,18 @@ def make_server_environment(spec: ServerSpec, base: Mapping[str, str], home: Pat
         "MASTRA_ADMIN_SECRET_NAMES": ",".join(sorted(name for name, value in spec.env.items() if value in spec.redact)),
         "NODE_OPTIONS": merge_node_options(spec.env.get("NODE_OPTIONS", ""), preload),
     }
-    return {**base, "NODE_ENV": "production", **spec.env, **ours}
+    return {**base, "NODE_ENV": "production", **_point_to_studio(spec), **spec.env, **ours}
+
+
+def _point_to_studio(spec: ServerSpec) -> dict[str, str]:
+    """Tell Mastra where the Studio lies that was built, and the Studio to call the address that it was opened at.
+
+    By itself it would call the server's own port, which no other machine reaches and each start changes.
+    """
+    if spec.artifact.studio is None:
+        return {}
+    folder = spec.artifact.path.absolute() / STUDIO_FOLDER
+    return {"MASTRA_STUDIO_PATH": str(folder), "MASTRA_AUTO_DETECT_URL": "true"}
 
 
 def _name_ids(spec: ServerSpec) -> dict[str, str]:
@@ -237,13 +251,17 @@ def make_view(npm: Sequence[str], package: str) -> Command:
     return replace(_command(PackageManager.NPM, npm, arguments), is_query=True)
 
 
-def make_mastra_build(node: Path, cli: Path, env: Mapping[str, str]) -> Command:
-    """Return the command that builds a project with its own CLI; ``env`` are the project's variables."""
+def make_mastra_build(node: Path, cli: Path, env: Mapping[str, str], *, studio: bool = False) -> Command:
+    """Return the command that builds a project with its own CLI; ``env`` are the project's variables.
+
+    With ``studio`` Mastra's Studio is put into the output and served with the app.
+    """
     # What keeps the build ours and findable can't be changed by a project.
     ours = {"PATH", HOME_MARKER, BUILD_MARKER, COMMAND_MARKER}
     allowed = {name: value for name, value in env.items() if name not in ours}
     fixed = {**_FROM_CACHE, **allowed, "MASTRA_TELEMETRY_DISABLED": "1"}
-    return Command((str(node), str(cli), "build"), ("mastra", "build"), fixed)
+    arguments = ("build", "--studio") if studio else ("build",)
+    return Command((str(node), str(cli), *arguments), ("mastra", *arguments), fixed)
 
 
 def _command(manager: PackageManager, program: Sequence[str], arguments: Sequence[str]) -> Command:

@@ -28,6 +28,13 @@ def find_version(folder: Path, package: str) -> str | None:
     return str(version) if version else None
 
 
+def wants_studio(folder: Path) -> bool:
+    """True when a project's own build script is `mastra build` with its Studio."""
+    script = (read_package(folder).get("scripts") or {}).get("build")
+    words = script.split() if isinstance(script, str) else []
+    return "mastra" in words and bool({"--studio", "-s"} & set(words))
+
+
 def list_versions(*folders: Path) -> Mapping[str, str]:
     """Return the installed versions of what the first folder's package.json names; packages may lie in any folder."""
     groups = ("dependencies", "devDependencies", "optionalDependencies")

@@ -25,6 +25,7 @@ export class Status {
     observability_version: null,
     instances: 0,
     api_prefix: null,
+    studio_base: null,
     traced: false,
     reason: 'no import of @mastra/core was seen yet',
     written: {},

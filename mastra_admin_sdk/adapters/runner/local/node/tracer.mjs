@@ -76,6 +76,7 @@ export class Tracer {
       own = given;
       // Clients of the deployment find its API by this.
       if (typeof given?.apiPrefix === 'string') this.#status.update({ api_prefix: given.apiPrefix });
+      if (typeof given?.studioBase === 'string') this.#status.update({ studio_base: given.studioBase });
       return (forced = omitHttps({ ...given, ...server }));
     });
   }
