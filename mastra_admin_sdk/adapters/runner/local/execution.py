@@ -207,7 +207,7 @@ def _pump(
 
 
 def _weigh(guard: int, command: Command, output: _Output, limits: Limits) -> None:
-    held = sum(map(read_memory, find_descendants(guard)))
+    held = sum(map(read_memory, {guard, *find_descendants(guard)}))
     limits.meter.peak = max(limits.meter.peak, held)
     if not limits.memory or held <= limits.memory:
         return
