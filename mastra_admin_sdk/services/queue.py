@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -54,6 +55,7 @@ class BuildQueue:
     def __init__(self, parts: Parts, path: PathToLive, pipeline: Pipeline) -> None:
         self._parts, self._path, self._pipeline = parts, path, pipeline
         self._beats: dict[str, tuple[tuple[int, datetime | None], float]] = {}
+        self._lock = threading.Lock()
         self.bell = Bell()
 
     def enqueue(
@@ -203,7 +205,8 @@ class BuildQueue:
         One process at a time does this; the others find nothing to do.
         """
         active = self._parts.storage.builds.list(statuses=ACTIVE)
-        self._beats = {build.id: self._beats[build.id] for build in active if build.id in self._beats}
+        with self._lock:  # workers and the supervisor of this process look at once
+            self._beats = {build.id: self._beats[build.id] for build in active if build.id in self._beats}
         orphaned = [build for build in active if self._is_orphaned(build)]
         if not orphaned:
             return 0
@@ -224,10 +227,11 @@ class BuildQueue:
         if owner_is_gone(build.worker_id or ""):
             return True
         beat = (build.generation, build.heartbeat_at)
-        seen, since = self._beats.get(build.id, (None, 0.0))
-        if seen != beat:
-            self._beats[build.id] = (beat, time.monotonic())
-            return False
+        with self._lock:
+            seen, since = self._beats.get(build.id, (None, 0.0))
+            if seen != beat:
+                self._beats[build.id] = (beat, time.monotonic())
+                return False
         return time.monotonic() - since > _SILENCE
 
     def _recover(self, build: Build) -> bool:

@@ -153,6 +153,33 @@ def test_four_processes_share_one_limit_and_keep_each_deployments_order(fleet: F
         fleet.stop()
 
 
+def test_builds_queued_in_a_row_are_each_built_or_superseded_and_the_newest_serves(fleet: Fleet) -> None:
+    with fleet.open() as admin:
+        team = admin.teams.create("Search")
+        projects = []
+        for number in range(2):
+            write_source(fleet.sources / f"app-{number}", f"app-{number}", version="v0")
+            projects.append(admin.projects.create(team, source=str(fleet.sources / f"app-{number}")))
+        fleet.start(2, build_concurrency=2)
+        builds = []
+        for version in range(12):
+            for number, project in enumerate(projects):
+                write_source(fleet.sources / f"app-{number}", f"app-{number}", version=f"v{version}")
+                builds.append(admin.deploy(project, wait=False))
+            time.sleep(0.1)  # workers claim in between
+        wait_until(lambda: all(item.refresh().record.is_final for item in builds), timeout=120, what="all builds")
+        begun = [event["build"] for event in fleet.read_journal() if event["event"] == "begin"]
+        succeeded = [item.id for item in builds if item.status is BuildStatus.SUCCEEDED]
+        superseded = [item.id for item in builds if item.status is BuildStatus.SUPERSEDED]
+        assert sorted(begun) == sorted(map(str, succeeded))
+        assert len(succeeded) + len(superseded) == len(builds)
+        assert superseded
+        for live in admin.deployments.list():
+            assert live.build is not None
+            assert (live.build.number, live.request("GET", "/").json()["version"]) == (12, "v11")
+        fleet.stop()
+
+
 def test_a_build_of_another_process_is_cancelled_from_here(fleet: Fleet) -> None:
     write_source(fleet.sources / "app", "app", build_seconds=60)
     with fleet.open() as admin:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -112,6 +113,26 @@ def test_a_worker_that_lives_but_stops_beating_loses_its_build(house: House, mon
     house.storage.builds.heartbeat(build.id, generation=build.generation)
     assert recover(house, build).status is BuildStatus.BUILDING
     assert recover(house, build).status is BuildStatus.QUEUED
+
+
+def test_several_threads_look_for_dead_workers_at_once(house: House) -> None:
+    for number in range(8):
+        house.claim(house.add_deployment(f"app-{number}"), make_owner_id())
+    failures: list[BaseException] = []
+
+    def look() -> None:
+        try:
+            for _ in range(50):
+                house.queue.recover()
+        except BaseException as exc:
+            failures.append(exc)
+
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert failures == []
 
 
 def test_a_build_of_a_dead_worker_is_queued_again_without_its_leftovers(house: House) -> None:
