@@ -43,6 +43,7 @@ class Exporter:
     staging: Path
     deadline: Deadline
     found: list[_Submodule] = field(default_factory=list)
+    attributes: list[str] = field(default_factory=list)
 
     @property
     def tree(self) -> Path:
@@ -54,7 +55,9 @@ class Exporter:
         tree = f"{commit}:{root}" if root else commit
         self.staging.mkdir(mode=0o700, parents=True, exist_ok=True)
         mirror.check_out(tree, self.tree / into, self.staging / "index", self.deadline)
-        entries = [entry for entry in mirror.list_entries(tree, self.deadline) if entry.mode == _SUBMODULE]
+        listed = mirror.list_entries(tree, self.deadline)
+        self.attributes += [_join(into, entry.path) for entry in listed if entry.path.endswith(".gitattributes")]
+        entries = [entry for entry in listed if entry.mode == _SUBMODULE]
         urls = mirror.read_submodules(commit, self.deadline) if entries else {}
         self.found = [
             _Submodule(_join(into, entry.path), entry.object, urls.get(_join(root, entry.path))) for entry in entries
@@ -84,11 +87,15 @@ class Exporter:
 
     def _list_pointers(self) -> list[SkippedFolder]:
         """Files of Git LFS are pointers to what is kept elsewhere: a build that reads them should know."""
-        if not any(_reads_lfs(path) for path in self.tree.rglob(".gitattributes")):
+        if not any(_reads_lfs(self.tree / path) for path in self.attributes):
             return []
-        pointers = (path for path in self.tree.rglob("*") if _is_pointer(path))
+        pointers = []
+        for path in self.tree.rglob("*"):
+            self.deadline.cancel()
+            if _is_pointer(path):
+                pointers.append(show_path(str(path.relative_to(self.tree))))
         reason = "a pointer of Git LFS was copied as it is: its content isn't fetched"
-        return [SkippedFolder(show_path(str(path.relative_to(self.tree))), reason) for path in pointers]
+        return [SkippedFolder(path, reason) for path in pointers]
 
 
 def _find_address(item: _Submodule, parent: Address) -> Address:
