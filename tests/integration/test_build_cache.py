@@ -133,6 +133,19 @@ def test_what_a_writing_build_installed_is_not_kept(home: Home, npm: ScriptedNpm
     assert build(runner, home, source).states == ("miss", "hit")
 
 
+def test_a_build_that_may_not_write_into_its_packages_runs_again_on_copies(
+    home: Home, npm: ScriptedNpm, source: Path
+) -> None:
+    runner = npm.make_runner(home)
+    build(runner, home, source)
+    write_source(source, "insists")
+    insisting = build(runner, home, source)
+    assert insisting.states == ("hit", "hit")
+    assert any("runs again on copies" in note for note in insisting.artifact.notes)
+    write_source(source)
+    assert build(runner, home, source).states == ("hit", "hit")
+
+
 def test_an_install_that_failed_is_not_kept(home: Home, npm: ScriptedNpm, source: Path) -> None:
     runner = npm.make_runner(home)
     (npm.user / "break-install").touch()
