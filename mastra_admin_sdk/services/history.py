@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _WHERE = ("origin", "host", "pid")
 _LAST = 5
+_FEW = 20
 
 
 def find_builds(
@@ -60,6 +61,9 @@ def frame_builds(storage: AdminStorage, builds: Iterable[Build]) -> pd.DataFrame
 def frame_events(storage: AdminStorage, events: Sequence[Event]) -> pd.DataFrame:
     """Return a row an event, in the order given: columns of `EVENT_COLUMNS`."""
     labels = Labels(storage)
+    builds = {event.object_id for event in events if event.object_type == "build"}
+    if len(builds) > _FEW:  # most of them are the newest there are
+        labels.learn(storage.builds.list(limit=len(builds)))
     former = {event.object_id: str(event.details["slug"]) for event in events if "slug" in event.details}
     return make_frame(EVENT_COLUMNS, (_describe_event(event, labels, former) for event in events))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mastra_admin_sdk.errors import NotFound
 from mastra_admin_sdk.models import Build, Deployment
 from mastra_admin_sdk.ports.storage import AdminStorage
@@ -42,6 +44,10 @@ class Labels:
         if build_id not in self._builds:
             self._builds[build_id] = _read_build(self._storage, build_id)
         return self._builds[build_id]
+
+    def learn(self, builds: Iterable[Build]) -> None:
+        """Take builds in that were read at once, instead of reading each."""
+        self._builds.update((build.id, build) for build in builds)
 
     def describe(self, kind: str, object_id: str) -> str | None:
         """Return how people refer to something, or ``None`` when it is gone."""
