@@ -13,8 +13,8 @@ from fakes.router import FakeRouter
 from mastra_admin_sdk.adapters.router.caddy import LocalRouter
 from mastra_admin_sdk.errors import InvalidInput
 from mastra_admin_sdk.home import open_home
-from mastra_admin_sdk.models import Route
-from mastra_admin_sdk.ports.router import Router
+from mastra_admin_sdk.models import Route, Tls
+from mastra_admin_sdk.ports.router import MAX_TARGETS, Router
 
 ONE = Route("one.team.localhost", "127.0.0.1", 4101, "deployment-1")
 TWO = Route("two.team.localhost", "::1", 4102, "deployment-2")
@@ -22,8 +22,8 @@ TWO = Route("two.team.localhost", "::1", 4102, "deployment-2")
 
 @pytest.fixture(params=["fake", "caddy"])
 def router(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Router]:
-    port = _find_port()
-    router = FakeRouter(port=port) if request.param == "fake" else LocalRouter(open_home(tmp_path), port=port)
+    ports = {"port": _find_port(), "https_port": _find_port()}
+    router = FakeRouter(**ports) if request.param == "fake" else LocalRouter(open_home(tmp_path), **ports)
     yield router
     router.stop()
 
@@ -57,6 +57,47 @@ def test_a_host_can_move_to_another_deployment(router: Router) -> None:
     moved = Route(ONE.host, "127.0.0.1", 4110, "deployment-9")
     router.register(moved)
     assert router.list_routes() == [moved]
+
+
+def test_a_route_has_all_its_targets_the_main_one_first(router: Router) -> None:
+    several = replace(ONE, more_targets=("127.0.0.1:4103", "127.0.0.1:4102"))
+    router.register(several)
+    assert router.get_route(ONE.host) == several
+    fewer = replace(ONE, target_port=4102)
+    router.register(fewer)
+    assert router.list_routes() == [fewer]
+
+
+def test_a_route_has_its_certificate(router: Router) -> None:
+    for tls in (Tls.INTERNAL, Tls.OFF, Tls.INTERNAL):
+        router.register(replace(ONE, tls=tls))
+        assert router.list_routes() == [replace(ONE, tls=tls)]
+
+
+def test_targets_and_certificates_are_differences_too(router: Router) -> None:
+    more, secured = replace(ONE, more_targets=("127.0.0.1:4103",)), replace(TWO, tls=Tls.INTERNAL)
+    assert router.reconcile([ONE, TWO]) == 2
+    assert router.reconcile([more, TWO]) == 1
+    assert router.reconcile([more, secured]) == 1
+    assert router.reconcile([secured, more]) == 0
+    assert router.list_routes() == [more, secured]
+
+
+def test_there_is_a_most_of_targets(router: Router) -> None:
+    several = replace(ONE, more_targets=tuple(f"127.0.0.1:{5000 + number}" for number in range(1, MAX_TARGETS)))
+    router.register(several)
+    assert router.get_route(ONE.host) == several
+    with pytest.raises(InvalidInput):
+        router.register(replace(several, more_targets=(*several.more_targets, "127.0.0.1:5999")))
+
+
+def test_a_probe_of_what_leads_nowhere_says_so(router: Router) -> None:
+    router.start()
+    unknown = router.probe("nobody.team.localhost")
+    assert (unknown.status, unknown.target) == (404, None)
+    router.register(replace(ONE, target_port=_find_port()))
+    dead = router.probe(ONE.host)
+    assert (dead.status, dead.target) == (502, None)
 
 
 def test_hosts_are_compared_without_regard_to_case(router: Router) -> None:
@@ -135,6 +176,8 @@ def test_what_is_no_host_name_is_refused(router: Router, host: str) -> None:
 def test_what_is_no_port_is_refused(router: Router, port: int) -> None:
     with pytest.raises(InvalidInput):
         router.register(replace(ONE, target_port=port))
+    with pytest.raises(InvalidInput):
+        router.register(replace(ONE, more_targets=(f"127.0.0.1:{port}",)))
 
 
 def test_two_routes_of_one_host_are_refused(router: Router) -> None:
@@ -145,7 +188,9 @@ def test_two_routes_of_one_host_are_refused(router: Router) -> None:
 def test_addresses_name_scheme_host_and_port(router: Router) -> None:
     assert router.base_domain == "localhost"
     assert router.make_url(ONE.host) == f"http://{ONE.host}:{router.endpoint.port}"
+    assert router.make_url(ONE.host, Tls.INTERNAL) == f"https://{ONE.host}:{router.endpoint.https_port}"
     assert (router.endpoint.scheme, router.endpoint.address) == ("http", "127.0.0.1")
+    assert (router.endpoint.secured.scheme, router.endpoint.secured.port) == ("https", router.endpoint.https_port)
     assert router.describe()
 
 
