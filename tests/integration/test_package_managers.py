@@ -9,18 +9,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fixtures.managers import YARN_4, lock_project
 from fixtures.servers import PROJECTS, get, make_spec, never, open_clean_home
 
-from mastra_admin_sdk.adapters.runner.local import LocalRunner, commands
-from mastra_admin_sdk.adapters.runner.local.managers import Manager, open_manager
-from mastra_admin_sdk.adapters.runner.local.toolchain import choose_toolchain
+from mastra_admin_sdk.adapters.runner.local import LocalRunner
 from mastra_admin_sdk.errors import CommandFailed
 from mastra_admin_sdk.home import Home
 from mastra_admin_sdk.linelog import LineLog, read_lines
@@ -57,7 +55,9 @@ CASES = [
     ),
     pytest.param(Case(PNPM, "pnpm@8.15.9", "pnpm install --frozen-lockfile", "pnpm@8.15.9"), id="pnpm-8"),
     pytest.param(Case(YARN, "yarn@1.22.22", "yarn install --frozen-lockfile"), id="yarn-classic"),
-    pytest.param(Case(YARN, "yarn@4.18.1", "yarn install --immutable", files=((".yarnrc.yml", ""),)), id="yarn-berry"),
+    pytest.param(
+        Case(YARN, "yarn@4.18.1", "yarn install --immutable", files=((".yarnrc.yml", YARN_4),)), id="yarn-berry"
+    ),
     pytest.param(Case(YARN, "yarn@3.8.7", "yarn install --immutable", "yarn@3.8.7"), id="yarn-3"),
     pytest.param(Case(BUN, "bun@1.4.5", "bun install --frozen-lockfile"), id="bun"),
 ]
@@ -72,34 +72,6 @@ def home(tmp_path: Path) -> Iterator[Home]:
 @pytest.fixture
 def runner(home: Home) -> LocalRunner:
     return LocalRunner(home, environment=ENVIRONMENT)
-
-
-def run(command: commands.Command, folder: Path, env: dict[str, str]) -> None:
-    done = subprocess.run(
-        command.argv, cwd=folder, env={**env, **command.env}, capture_output=True, text=True, timeout=200
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def lock(home: Home, kind: PackageManager, folder: Path) -> Manager:
-    """Make the lock file of a project with the manager that its build will use, and take the rest away again."""
-    tools = choose_toolchain(home, ENVIRONMENT)
-    env = commands.make_build_environment(commands.pick_base(ENVIRONMENT, tools.bin), home.path, "lock")
-    manager = open_manager(
-        kind,
-        folder,
-        tools=tools,
-        home=home,
-        environment=ENVIRONMENT,
-        execute=lambda command, place: run(command, place, env),
-        cancel=never,
-    )
-    install = commands.make_install(kind, manager.program, has_lockfile=False, is_modern_yarn=manager.is_modern_yarn)
-    path = f"{manager.bin}:{env['PATH']}" if manager.bin else env["PATH"]
-    run(install, folder, {**env, **manager.env, "PATH": path})
-    for left in [*folder.rglob("node_modules"), folder / ".yarn", folder / "packages" / "shared" / "dist"]:
-        shutil.rmtree(left, ignore_errors=True)
-    return manager
 
 
 def change(folder: Path, **fields: Any) -> None:
@@ -145,7 +117,7 @@ def test_a_locked_project_is_installed_built_and_run(
     home: Home, runner: LocalRunner, tmp_path: Path, case: Case
 ) -> None:
     folder = write_project(tmp_path / "project", case)
-    manager = lock(home, case.kind, folder)
+    manager = lock_project(home, case.kind, folder, ENVIRONMENT)
     assert manager.name.startswith(case.name)
     request = make_request(home, case.kind, folder)
     assert runner.read_fingerprint(request.project).endswith(f"/{manager.name}")
@@ -163,7 +135,7 @@ def test_a_lock_file_that_does_not_agree_is_named_with_what_to_do(
     home: Home, runner: LocalRunner, tmp_path: Path, case: Case
 ) -> None:
     folder = write_project(tmp_path / "project", case)
-    lock(home, case.kind, folder)
+    lock_project(home, case.kind, folder, ENVIRONMENT)
     extra = folder / "packages" / "extra"
     extra.mkdir()
     (extra / "package.json").write_text('{"name": "extra", "version": "1.0.0"}')
@@ -207,7 +179,9 @@ WORKSPACES = [
     pytest.param(Case(NPM, "npm@", "npm ci --include=dev"), id="npm"),
     pytest.param(Case(PNPM, "pnpm@10.34.9", "pnpm install --frozen-lockfile"), id="pnpm"),
     pytest.param(Case(YARN, "yarn@1.22.22", "yarn install --frozen-lockfile"), id="yarn-classic"),
-    pytest.param(Case(YARN, "yarn@4.18.1", "yarn install --immutable", files=((".yarnrc.yml", ""),)), id="yarn-berry"),
+    pytest.param(
+        Case(YARN, "yarn@4.18.1", "yarn install --immutable", files=((".yarnrc.yml", YARN_4),)), id="yarn-berry"
+    ),
     pytest.param(Case(BUN, "bun@1.4.5", "bun install --frozen-lockfile"), id="bun"),
 ]
 
@@ -254,7 +228,7 @@ def test_a_project_of_a_workspace_is_built_with_the_siblings_that_it_uses(
     root = tmp_path / "monorepo"
     root.mkdir()
     write_workspace(root, case)
-    lock(home, case.kind, root)
+    lock_project(home, case.kind, root, ENVIRONMENT)
     artifact, told = build(home, runner, make_request(home, case.kind, root, "apps/agent"))
     assert f"$ {case.frozen}" in told
     assert "@acme/shared, which the project uses, has no dist/index.js: it is built first." in told
