@@ -7,6 +7,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
+from functools import partial
 
 from mastra_admin_sdk.errors import Conflict, MastraAdminError
 
@@ -43,7 +45,8 @@ class Crew:
             if key in self._keys or time.monotonic() < self._failures.get(key, (0, 0.0))[1]:
                 return False
             self._keys.add(key)
-            self._waiting.append((key, work))
+            # In the context of who asks: what is recorded on the way is recorded as theirs.
+            self._waiting.append((key, partial(copy_context().run, work)))
             if len(self._threads) < self._size:
                 thread = threading.Thread(target=self._loop, name=f"mastra-admin-{self._name}", daemon=True)
                 self._threads.add(thread)
@@ -107,7 +110,9 @@ def do_together(works: Sequence[Work], name: str) -> None:
     if len(works) == 1:
         works[0]()
         return
-    threads = [threading.Thread(target=attempt, args=(work,), name=name, daemon=True) for work in works]
+    threads = [
+        threading.Thread(target=copy_context().run, args=(attempt, work), name=name, daemon=True) for work in works
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

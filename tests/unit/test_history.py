@@ -20,6 +20,7 @@ from mastra_admin_sdk.services.columns import (
     PROJECT_COLUMNS,
     TEAM_COLUMNS,
 )
+from mastra_admin_sdk.services.crew import Crew, do_together
 from mastra_admin_sdk.services.history import expect_seconds, find_builds, frame_builds, frame_events
 
 
@@ -127,6 +128,21 @@ def test_who_acts_is_a_matter_of_the_thread(house: House) -> None:
         other.start()
         other.join()
     assert house.storage.events.list()[0].actor == "tester"
+
+
+def test_who_acts_goes_along_to_helping_threads(house: House) -> None:
+    crew, done = Crew("test", 2), threading.Event()
+
+    def work() -> None:
+        house.parts.record("helped", "team", "x")
+        done.set()
+
+    with acting(actor="ana"):
+        do_together([lambda: house.parts.record("helped", "team", "x")] * 2, "test")
+        crew.submit("one", work)
+    assert done.wait(10)
+    crew.stop(10)
+    assert [event.actor for event in house.storage.events.list(action="helped")] == ["ana"] * 3
 
 
 def test_what_a_worker_does_comes_from_the_background(command_line: CommandLine) -> None:
