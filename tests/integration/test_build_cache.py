@@ -66,7 +66,7 @@ def test_a_second_build_installs_nothing(home: Home, npm: ScriptedNpm, source: P
     runner = npm.make_runner(home)
     first = build(runner, home, source)
     assert first.states == ("miss", "miss")
-    assert sorted(call.split()[0] for call in npm.take_calls()) == ["ci", "install", "view"]
+    assert sorted(call.split()[0] for call in npm.take_calls()) == ["cache", "ci", "install", "view"]
     second = build(runner, home, source)
     assert second.states == ("hit", "hit")
     assert npm.take_calls() == []

@@ -151,13 +151,17 @@ class Builder:
         return manager
 
     def _open_companions(self, shop: Shop) -> Companions:
-        def ask(package: str, cancel: CancelCheck) -> str:
-            view = commands.make_view(shop.tools.npm, package)
-            return run_command(
-                view, cwd=shop.root, env=shop.env, log=self.log, cancel=cancel, limits=self._limit("install")
-            )
+        def run(command: commands.Command, cancel: CancelCheck) -> str:
+            limits = self._limit("install")
+            return run_command(command, cwd=shop.root, env=shop.env, log=self.log, cancel=cancel, limits=limits)
 
-        companions = Companions(MatchCache(self.home.cache / "matches"), ask, self.cancel)
+        def ask(package: str, cancel: CancelCheck) -> str:
+            return run(commands.make_view(shop.tools.npm, package), cancel)
+
+        def fetch(package: str, cancel: CancelCheck) -> None:
+            run(commands.make_fetch(shop.tools.npm, package), cancel)
+
+        companions = Companions(MatchCache(self.home.cache / "matches"), ask, self.cancel, fetch)
         if core := read_locked_version(shop.root, _CORE):
             companions.ask_ahead(_OBSERVABILITY, core)
         return companions

@@ -251,6 +251,11 @@ def make_view(npm: Sequence[str], package: str) -> Command:
     return replace(_command(PackageManager.NPM, npm, arguments), is_query=True)
 
 
+def make_fetch(npm: Sequence[str], package: str) -> Command:
+    """Return the command that puts a package into npm's cache, so that a later install needn't ask for it."""
+    return _command(PackageManager.NPM, npm, ["cache", "add", package])
+
+
 def make_mastra_build(node: Path, cli: Path, env: Mapping[str, str], *, studio: bool = False) -> Command:
     """Return the command that builds a project with its own CLI; ``env`` are the project's variables.
 

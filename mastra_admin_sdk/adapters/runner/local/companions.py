@@ -6,6 +6,7 @@ What a lock file tells already is asked for in a thread, while the dependencies 
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,21 +18,26 @@ from mastra_admin_sdk.ports.checks import CancelCheck
 from .cache.matches import MatchCache
 from .matching import Candidate, choose_candidate, parse_candidates
 
+logger = logging.getLogger(__name__)
+
 Ask: TypeAlias = Callable[[str, CancelCheck], str]
 """Runs ``npm view`` on a package, and returns what it printed."""
+
+Fetch: TypeAlias = Callable[[str, CancelCheck], None]
+"""Puts ``name@version`` into npm's cache."""
 
 
 class Companions:
     """The versions that one build asks for."""
 
-    def __init__(self, kept: MatchCache, ask: Ask, cancel: CancelCheck) -> None:
-        self._kept, self._ask, self._cancel = kept, ask, cancel
+    def __init__(self, kept: MatchCache, ask: Ask, cancel: CancelCheck, fetch: Fetch | None = None) -> None:
+        self._kept, self._ask, self._cancel, self._fetch = kept, ask, cancel, fetch
         self._is_over = threading.Event()
         self._asked: dict[tuple[str, str], str | BuildError | None] = {}
         self._threads: dict[tuple[str, str], threading.Thread] = {}
 
     def ask_ahead(self, package: str, core: str) -> None:
-        """Begin to find a version that `find` will be asked for."""
+        """Begin to find a version that `find` will be asked for, and to fetch it: it will be installed later."""
         if self._kept.find(package, core) is None:
             thread = threading.Thread(target=self._run, args=(package, core), name="mastra-admin-view", daemon=True)
             self._threads[package, core] = thread
@@ -82,12 +88,23 @@ class Companions:
 
     def _run(self, package: str, core: str) -> None:
         try:
-            self._asked[package, core] = self._look_up(package, core, self._check)
+            version = self._asked[package, core] = self._look_up(package, core, self._check)
+            if version:
+                self._fetch_ahead(f"{package}@{version}")
         except BuildError as exc:
             self._asked[package, core] = exc
         except Exception as exc:
             # Whatever it was belongs to whoever asks for the answer, who may never do so.
             self._asked[package, core] = BuildError(f"The versions of {package} could not be looked up: {exc}")
+
+    def _fetch_ahead(self, package: str) -> None:
+        if self._fetch is None:
+            return
+        try:
+            self._fetch(package, self._check)
+        except BuildError as exc:
+            # The install fetches it itself then, and says what is wrong.
+            logger.debug("%s could not be fetched ahead: %s", package, exc.message)
 
     def _look_up(self, package: str, core: str, cancel: CancelCheck) -> str | None:
         chosen = self._choose(package, core, cancel)

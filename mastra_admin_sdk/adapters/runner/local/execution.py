@@ -24,7 +24,7 @@ from .lines import LineSplitter
 from .processes import COMMAND_MARKER, find_descendants, find_marked, kill_until_gone
 from .usage import read_memory
 
-_SAMPLE_SECONDS = 0.25
+_SAMPLE_SECONDS = 0.5
 _POLL_SECONDS = 0.1
 _PIPE_SECONDS = 1.0
 _TAIL = 50
