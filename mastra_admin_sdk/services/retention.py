@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 MB = 1_000_000
 MOST_KEPT = 10_000
 
+_BATCH = 50
+
 _ALIVE = tuple(status for status in ProcessStatus if status.is_alive)
 
 
@@ -57,8 +59,9 @@ class Retention:
             dry_run: remove nothing; return what would be.
             check: called between two removals; what it raises ends the collection.
         """
-        meter = DiskMeter()
-        found = self._remove_artifacts(self._count_kept, dry_run=dry_run, check=check, meter=meter)
+        # What has gone is no longer counted; what only would go has to be remembered.
+        meter = DiskMeter() if dry_run else None
+        found = self._remove_all_artifacts(dry_run=dry_run, check=check, meter=meter)
         for find in (find_folders, find_logs):
             found += self._remove_leftovers(find(self._parts), dry_run=dry_run, check=check, meter=meter)
         found += self._forget_processes(dry_run=dry_run)
@@ -126,6 +129,16 @@ class Retention:
     def _count_kept(self, deployment: Deployment) -> int:
         own = deployment.keep_builds
         return int(self._parts.settings.keep_builds) if own is None else own
+
+    def _remove_all_artifacts(self, *, dry_run: bool, check: CancelCheck, meter: DiskMeter | None) -> Removals:
+        """Remove what isn't kept, some at a time: whoever goes back to one that stays needn't wait for all."""
+        found = Removals(dry_run=dry_run)
+        limit = None if dry_run else _BATCH
+        while True:
+            removed = self._remove_artifacts(self._count_kept, limit=limit, dry_run=dry_run, check=check, meter=meter)
+            found += removed
+            if limit is None or len(removed) < limit:
+                return found
 
     def _remove_artifacts(
         self,

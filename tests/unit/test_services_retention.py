@@ -527,6 +527,29 @@ def test_a_file_with_several_names_frees_its_bytes_with_the_last(tmp_path: Path)
     assert DiskMeter().measure(tmp_path / "nothing") == 0
 
 
+def test_hard_links_count_once_also_over_all_that_a_collection_removes(house: House, keeping: Retention) -> None:
+    deployment = house.add_deployment()
+    build = deploy_all(house, deployment, 4)[0]
+    artifact, left, cached = house.home.artifacts / build.id, house.home.workspaces / build.id, house.home.cache / "x"
+    left.mkdir(parents=True)
+    (artifact / "big").write_bytes(b"x" * 1_000_000)
+    (left / "big").hardlink_to(artifact / "big")
+    cached.hardlink_to(artifact / "big")
+    keeping.set_keep(deployment, 0)
+    assert keeping.collect(dry_run=True).bytes < 500_000
+    assert keeping.collect().bytes < 500_000
+    assert cached.exists()
+
+
+def test_many_artifacts_go_some_at_a_time(house: House, keeping: Retention, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention_module, "_BATCH", 2)
+    deployment = house.add_deployment()
+    builds = deploy_all(house, deployment, 7)
+    keeping.set_keep(deployment, 0)
+    assert len(keeping.collect()) == 5
+    assert list_artifacts(house) == name(builds[5:])
+
+
 def test_a_tidying_that_fails_fails_no_deploy(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     deployment = house.add_deployment()
     house.storage.deployments.update(deployment.id, keep_builds=0)
