@@ -10,7 +10,7 @@ from mastra_admin_sdk.models import ServerIdentity
 from .health import Listening, list_own_ports
 
 _NOT_WHERE_WE_SAID = (
-    "Remove `server.port` from the app's configuration, so that PORT counts, or upgrade Mastra: from 1.0 on it is told."
+    "Let the app listen on the port in the variable PORT. Mastra's own server does so whatever the configuration says."
 )
 
 
@@ -37,8 +37,8 @@ def explain_exposure(server: ServerIdentity, tail: Sequence[str]) -> ServerUnhea
     """Return the error for a server that other machines could reach."""
     return ServerUnhealthy(
         f"The server listens on port {server.port} of every interface, where other machines can reach it.",
-        hint="Set `server.host` to 127.0.0.1 in the app's configuration, or upgrade Mastra: before 1.0 it listens "
-        "on every interface unless that says otherwise.",
+        hint="Let it listen on 127.0.0.1. What the server's own process opens is held there already, so this is a "
+        "process that it starts.",
         evidence={"port": server.port, "port_taken": False, "log_tail": list(tail)},
     )
 
