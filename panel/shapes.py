@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from mastra_admin_sdk.models import Build, Deployment, Process, Project, Team
+from mastra_admin_sdk.services.sources import name_source
 
 
 def shape_team(team: Team) -> dict[str, Any]:
@@ -31,6 +32,7 @@ def shape_project(project: Project) -> dict[str, Any]:
         "slug": project.slug,
         "source_type": project.source_type,
         "source_path": project.source_config.get("path"),
+        "source": name_source(project),
         "default_branch": project.default_branch,
         "created_at": _iso(project.created_at),
         "updated_at": _iso(project.updated_at),
