@@ -162,14 +162,15 @@ def _find_on_path(wanted: WantedManager, tools: Toolchain, environment: Mapping[
     program = find_program(wanted.kind.value, environment)
     if program is None:
         return None
-    version = _ask_version(str(program), f"{tools.bin}{os.pathsep}{environment.get('PATH', '')}")
+    path = f"{tools.bin}{os.pathsep}{environment.get('PATH', '')}"
+    version = _ask_version(str(program), path, program.stat().st_mtime_ns)
     if version is None or _read_major(version) != wanted.major:
         return None
     return Manager(wanted.kind, version, (str(program),), "PATH")
 
 
 @cache
-def _ask_version(program: str, path: str) -> str | None:
+def _ask_version(program: str, path: str, _changed_at: int) -> str | None:
     # What corepack puts on PATH would fetch whatever it likes: it may only answer with what it has.
     env = {
         "PATH": path,
