@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fixtures.quick import wait_until, write_source
+from fixtures.quick import is_replaced, wait_until, write_source
 
 from mastra_admin_sdk import MastraAdmin
 from mastra_admin_sdk.errors import RequestFailed
@@ -63,7 +63,8 @@ def test_a_port_that_was_free_is_taken_by_another_program_before_the_server_list
     admin: MastraAdmin, strangers: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """piku 125: another port is chosen, and nobody is ever led to the stranger."""
-    start, taken = admin.runner.start, []
+    start = admin.runner.start
+    taken: list[int] = []
 
     def be_late(spec: Any) -> Any:
         if not taken:
@@ -100,7 +101,7 @@ def test_a_deleted_variable_survives(open_admin: Callable[..., MastraAdmin]) -> 
     before = live.process
     assert before is not None
     live.request("GET", "/exit")
-    wait_until(lambda: live.process is not None and live.process.id != before.id, what="another server")
+    wait_until(lambda: is_replaced(live, before), what="another server")
     wait_until(lambda: answers(live), what="an answer")
     env = live.request("GET", "/env").json()
     assert "FEATURE" not in env

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fixtures.quick import wait_until, write_source
+from fixtures.quick import is_replaced, wait_until, write_source
 
 from mastra_admin_sdk import MastraAdmin
 from mastra_admin_sdk.errors import RequestFailed
@@ -34,7 +34,7 @@ def test_a_server_that_crashes_during_a_build_is_back_before_the_build_ends(
     build = live.redeploy(wait=False)
     wait_until(lambda: "build" in build.refresh().phases, what="the build")
     live.request("GET", "/exit")
-    wait_until(lambda: live.process is not None and live.process.id != first.id, what="another server")
+    wait_until(lambda: is_replaced(live, first), what="another server")
     wait_until(lambda: ask(live) == "v1", what="an answer")
     wait_until(lambda: live.refresh().status == "running", what="the state")
     assert build.refresh().status == "building"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from fixtures.homes import look_from_outside
-from fixtures.quick import find_free_port, find_port_range, make_admin, wait_until, write_source
+from fixtures.quick import find_free_port, find_port_range, is_replaced, make_admin, wait_until, write_source
 
 from mastra_admin_sdk import MastraAdmin
 from mastra_admin_sdk.models import ProcessStatus
@@ -152,7 +152,7 @@ def test_the_supervisor_starts_a_crashed_server_again(open_admin: Callable[..., 
     first = live.process
     assert first is not None
     live.request("GET", "/exit")
-    wait_until(lambda: live.process is not None and live.process.id != first.id, what="another server")
+    wait_until(lambda: is_replaced(live, first), what="another server")
     wait_until(lambda: live.refresh().status == "running", what="the state")
     assert live.request("GET", "/").json()["version"] == "v1"
     ended = admin.storage.processes.get(first.id)
@@ -169,7 +169,7 @@ def test_a_dead_shim_counts_as_a_crashed_server(open_admin: Callable[..., Mastra
     assert first is not None
     assert first.shim_pid is not None
     os.kill(first.shim_pid, signal.SIGKILL)
-    wait_until(lambda: live.process is not None and live.process.id != first.id, what="another server")
+    wait_until(lambda: is_replaced(live, first), what="another server")
     wait_until(lambda: live.refresh().status == "running", what="the state")
     assert live.request("GET", "/").json()["version"] == "v1"
 

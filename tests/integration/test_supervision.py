@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fixtures.quick import wait_until, write_source
+from fixtures.quick import is_replaced, wait_until, write_source
 
 from mastra_admin_sdk import MastraAdmin
 from mastra_admin_sdk.adapters.runner.local.processes import is_living
@@ -44,11 +44,6 @@ def current(live: LiveDeployment) -> Process:
     process = live.process
     assert process is not None
     return process
-
-
-def is_replaced(live: LiveDeployment, former: Process) -> bool:
-    process = live.process
-    return process is not None and process.id != former.id
 
 
 def ask(live: LiveDeployment, path: str = "/") -> Any:
