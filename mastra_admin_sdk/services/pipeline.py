@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +35,8 @@ from .phases import PhaseClock
 from .retention import Retention
 from .secrets import open_env
 from .servers import LaunchContext
+
+logger = logging.getLogger(__name__)
 
 ACTIVE = (BuildStatus.BUILDING, BuildStatus.DEPLOYING)
 _LOCK_TIMEOUT = 180.0
@@ -175,6 +179,9 @@ class Pipeline:
     def _go_live(self, context: LaunchContext, check_lock: CancelCheck) -> None:
         alive = self._path.servers.list_alive(context.deployment.id)
         was_serving = any(item.status is ProcessStatus.RUNNING for item in alive)
+        # Both take a while at first: the server needs no proxy before it has answered.
+        ahead = threading.Thread(target=self._start_router, name="mastra-admin-router", daemon=True)
+        ahead.start()
         try:
             self._path.go_live(context)
         except LeaseLost:
@@ -183,6 +190,15 @@ class Pipeline:
             if was_serving:
                 self._bring_back(context, check_lock)
             raise
+        finally:
+            ahead.join()
+
+    def _start_router(self) -> None:
+        try:
+            self._parts.router.start()
+        except MastraAdminError as exc:
+            # It is started again where it is needed, and what is wrong is said there.
+            logger.debug("The router could not be started ahead: %s", exc)
 
     def _bring_back(self, context: LaunchContext, check_lock: CancelCheck) -> None:
         """With ``recreate`` the old server had to stop first: what failed in its place must not leave nothing."""

@@ -27,6 +27,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -53,6 +54,8 @@ _QUIET = {
     "CI": "1",
 }
 _HEALTH_SECONDS = 120.0
+_REST_SECONDS = 120.0
+_WORKER = "mastra-admin-worker"
 
 Figures = dict[str, float]
 
@@ -170,7 +173,11 @@ def _open_admin(home: Path, source: Path) -> Iterator[MastraAdmin]:
 
 def _wait_for_rest() -> None:
     """Let what a deploy does afterwards end, so that it counts for none that is measured."""
-    time.sleep(5)
+    deadline = time.monotonic() + _REST_SECONDS
+    while any(thread.name == _WORKER for thread in threading.enumerate()):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"What a deploy does afterwards took more than {_REST_SECONDS:g} s.")
+        time.sleep(0.05)
 
 
 def _count_left(home: Path) -> int:
