@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mastra_admin_sdk.home import Home, open_home
-from mastra_admin_sdk.models import BuildStatus, Deployment, DeploymentStatus, DesiredState
+from mastra_admin_sdk.models import BuildStatus, DeploymentStatus, DesiredState
 
 from .daemon import ensure_background, run_background
 from .following import BACKGROUND, follow_build
@@ -26,7 +26,7 @@ from .views import describe_build, describe_deployment
 
 if TYPE_CHECKING:
     from mastra_admin_sdk.admin import MastraAdmin
-    from mastra_admin_sdk.services.objects import LiveBuild
+    from mastra_admin_sdk.services.objects import LiveBuild, LiveDeployment
 
 _BACK_SECONDS = 60.0
 _MOST_NAMES = 3
@@ -113,12 +113,13 @@ def _describe(record: Recorded, is_new: bool) -> dict[str, Any]:
 
 
 def _wait_until_back(session: Session, admin: MastraAdmin) -> None:
-    """What ran before `down` comes back by itself: see it come, for a while."""
-    waiting = {item.id: item.url for item in admin.deployments.list() if _comes_back(item.record)}
+    """What ran before `down`, or before the machine restarted, comes back by itself: see it come, for a while."""
+    waiting = {item.id: item.url for item in admin.deployments.list() if _comes_back(item)}
     deadline = time.monotonic() + _BACK_SECONDS
     while waiting and time.monotonic() < deadline:
-        for record in [admin.storage.deployments.get(each) for each in waiting]:
-            if not _comes_back(record):
+        for live in [admin.deployments.get(each) for each in waiting]:
+            record = live.record
+            if not _comes_back(live):
                 del waiting[record.id]
                 state = "runs again" if record.status is DeploymentStatus.RUNNING else f"is {record.status}"
                 session.output.done(f"{name_deployment(admin, record)} {state}")
@@ -134,8 +135,11 @@ def _say_on_their_way(names: list[str]) -> str:
     return f"{listed} {'is' if len(names) == 1 else 'are'} still on {'its' if len(names) == 1 else 'their'} way"
 
 
-def _comes_back(record: Deployment) -> bool:
-    settled = record.status in (DeploymentStatus.RUNNING, DeploymentStatus.FAILED)
+def _comes_back(live: LiveDeployment) -> bool:
+    record = live.record
+    # One that the machine took along stands as running in the records until somebody looks.
+    runs = record.status is DeploymentStatus.RUNNING and live.is_served
+    settled = runs or record.status is DeploymentStatus.FAILED
     return record.desired_state is DesiredState.RUNNING and bool(record.current_build_id) and not settled
 
 

@@ -203,6 +203,10 @@ class DeploymentService:
         serving = [item for item in running if f"{item.host}:{item.port}" in targets]
         return sorted(serving, key=lambda item: item.replica)
 
+    def is_served(self, deployment_id: str) -> bool:
+        """True when a server of a deployment that became healthy exists at this moment."""
+        return bool(self._path.servers.list_running(deployment_id))
+
     def last_process(self, deployment_id: str) -> Process | None:
         """Return the newest process of a deployment, ended or not."""
         return next(iter(self._parts.storage.processes.list(deployment_id)), None)

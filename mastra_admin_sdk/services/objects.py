@@ -226,6 +226,11 @@ class LiveDeployment:
         return self._services.deployments.list_serving(self.id)
 
     @property
+    def is_served(self) -> bool:
+        """True when a server of it exists at this moment; ``status`` is what was seen last."""
+        return self._services.deployments.is_served(self.id)
+
+    @property
     def build(self) -> LiveBuild | None:
         """The build that serves it."""
         current = self.record.current_build_id

@@ -68,3 +68,11 @@ def test_what_is_not_back_yet_is_named(up: CommandLine, monkeypatch: pytest.Monk
 )
 def test_names_on_their_way_are_listed_as_people_do(names: list[str], text: str) -> None:
     assert background._say_on_their_way(names) == text
+
+
+def test_what_the_machine_took_along_is_waited_for_too(up: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "_BACK_SECONDS", 0.0)
+    up.deploy("weather-agent")
+    up.runner.close()
+    assert up.run_json("ps")["deployments"][0]["status"] == "running"
+    assert "weather-agent/main is still on its way: " in up.run("up", "--no-panel").stderr
