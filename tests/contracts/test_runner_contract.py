@@ -22,13 +22,12 @@ from fixtures.servers import (
     make_spec,
     never,
     open_clean_home,
-    wait_until,
 )
 
 from mastra_admin_sdk.errors import BuildCancelled, BuildError, CommandFailed, NoFreePort, ServerUnhealthy
 from mastra_admin_sdk.home import Home
 from mastra_admin_sdk.linelog import LineLog
-from mastra_admin_sdk.models import Artifact, ServerIdentity, ServerSpec
+from mastra_admin_sdk.models import Artifact, PackageManager, ServerIdentity, ServerSpec
 from mastra_admin_sdk.ports.runner import Runner
 
 
@@ -122,6 +121,38 @@ def test_an_artifact_whose_folder_is_gone_is_named(world: World) -> None:
 
 def test_ending_a_build_that_left_nothing_is_no_error(world: World) -> None:
     world.runner.end_build("no such build")
+
+
+def test_settling_a_build_that_somebody_else_made_is_no_error(world: World) -> None:
+    world.runner.settle_build("no such build", world.home.workspaces / "gone", succeeded=True)
+
+
+def test_a_settled_build_leaves_its_artifact_alone(world: World) -> None:
+    request = make_build_request(world.home, "tiny_build")
+    with world.log() as log:
+        artifact = world.runner.build(request, log, never, lambda _: None)
+    moved = request.workspace.rename(world.home.cache / "moved")
+    world.runner.settle_build(request.build_id, moved, succeeded=True)
+    assert (artifact.path / artifact.entry).is_file()
+
+
+def test_a_fingerprint_tells_package_managers_apart_and_nothing_volatile(world: World) -> None:
+    project = make_build_request(world.home, "tiny_build").project
+    assert world.runner.read_fingerprint(project) == world.restart().read_fingerprint(project)
+    other = replace(project, package_manager=PackageManager.BUN)
+    assert world.runner.read_fingerprint(other) != world.runner.read_fingerprint(project)
+
+
+def test_a_cache_that_is_cut_back_to_nothing_holds_nothing(world: World) -> None:
+    request = make_build_request(world.home, "tiny_build")
+    with world.log() as log:
+        world.runner.build(request, log, never, lambda _: None)
+    world.runner.settle_build(request.build_id, request.workspace, succeeded=True)
+    held = world.runner.measure_cache()
+    world.runner.trim_cache(0, dry_run=True)
+    assert world.runner.measure_cache() == held
+    world.runner.trim_cache(0)
+    assert world.runner.measure_cache() == 0
 
 
 # --- ports ------------------------------------------------------------------------------------------------------------

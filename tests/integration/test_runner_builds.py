@@ -118,6 +118,11 @@ def test_builds_run_at_low_priority(home: Home, log: LineLog) -> None:
     assert int((artifact.path / "assets" / "priority.json").read_text()) >= 10
 
 
+def test_how_much_builds_yield_is_a_setting(home: Home, log: LineLog) -> None:
+    artifact = build(make_runner(home, build_nice=15), make_build_request(home, "tiny_build"), log)
+    assert int((artifact.path / "assets" / "priority.json").read_text()) >= 15
+
+
 def as_fields(request: BuildRequest) -> dict[str, Any]:
     return {name: getattr(request, name) for name in BuildRequest.__dataclass_fields__}
 
