@@ -340,6 +340,46 @@ def test_a_repository_from_elsewhere_names_no_folder_of_this_machine(
     assert not list((tmp_path / "copies").glob("*"))
 
 
+@pytest.mark.parametrize("path", ["link/lib", "../outside"], ids=["behind-a-link", "upward"])
+def test_a_submodule_may_not_lead_out(tmp_path: Path, nested: Path, source: GitProjectSource, path: str) -> None:
+    """git itself makes no such tree; this one is written as an attacker would."""
+    (tmp_path / "elsewhere").mkdir()
+    commit = run_git(nested, "rev-parse", "HEAD:lib")
+    write_files(nested, {".gitmodules": f'[submodule "x"]\n\tpath = {path}\n\turl = {tmp_path}/lib\n'})
+    run_git(nested, "update-index", "--force-remove", "lib")
+    run_git(nested, "add", ".gitmodules", "package.json")
+    entries = run_git(nested, "ls-tree", run_git(nested, "write-tree"))
+    target = tmp_path / "target"
+    target.write_text(f"{tmp_path}/elsewhere")
+    link = run_git(nested, "hash-object", "-w", str(target))
+    below = _make_tree(nested, f"160000 commit {commit}\t{path.rpartition('/')[2]}\n")
+    folder = path.partition("/")[0]
+    more = f"040000 tree {below}\t{folder}" + (f"\n120000 blob {link}\tlink" if folder == "link" else "")
+    tree = _make_tree(nested, f"{entries}\n{more}\n")
+    run_git(nested, "update-ref", "refs/heads/evil", run_git(nested, "commit-tree", tree, "-m", "evil"))
+    with pytest.raises(SourceError):
+        Fetching(source, tmp_path / "copies", nested, submodules=True)("evil")
+    assert not any((tmp_path / "elsewhere").iterdir())
+    assert not list(tmp_path.rglob("outside"))
+
+
+def _make_tree(repository: Path, entries: str) -> str:
+    """Write a tree object without git's own checks."""
+    raw = b""
+    for line in entries.splitlines():
+        head, _, name = line.partition("\t")
+        mode, _, object_id = head.split()
+        raw += f"{mode.lstrip('0')} {name}\0".encode() + bytes.fromhex(object_id)
+    done = subprocess.run(
+        ["git", "hash-object", "-t", "tree", "--literally", "-w", "--stdin"],
+        input=raw,
+        cwd=repository,
+        check=True,
+        capture_output=True,
+    )
+    return done.stdout.decode().strip()
+
+
 def test_pointers_to_large_files_are_named(tmp_path: Path, source: GitProjectSource) -> None:
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"
     files = {".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n", "model.bin": pointer, "a.ts": ""}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -54,6 +55,7 @@ class Exporter:
         """Write a folder of a commit; the mirror's lock must be held. Its submodules are noted, not yet written."""
         tree = f"{commit}:{root}" if root else commit
         self.staging.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._check_place(into)
         mirror.check_out(tree, self.tree / into, self.staging / "index", self.deadline)
         listed = mirror.list_entries(tree, self.deadline)
         self.attributes += [_join(into, entry.path) for entry in listed if entry.path.endswith(".gitattributes")]
@@ -62,6 +64,15 @@ class Exporter:
         self.found = [
             _Submodule(_join(into, entry.path), entry.object, urls.get(_join(root, entry.path))) for entry in entries
         ]
+
+    def _check_place(self, into: str) -> None:
+        """A tree that no git would write may name a submodule behind a link, or one that leads outside."""
+        expected = os.path.join(os.path.realpath(self.staging), "tree", into).rstrip("/")
+        if os.path.normpath(expected) != expected or os.path.realpath(self.tree / into) != expected:
+            raise SourceError(
+                f"The submodule {show_path(into)} can't be taken: it leads out of its repository.",
+                hint="Deploy without submodules, and look at who wrote that repository.",
+            )
 
     def finish(self, address: Address, *, is_wanted: bool) -> list[SkippedFolder]:
         """Write the submodules that were found, if they are wanted, and return what isn't there."""
