@@ -13,6 +13,7 @@ from mastra_admin_sdk.models import Build, BuildStatus, Deployment, Process, Pro
 from .crew import do_together
 from .ingestion import ROLE as INGESTER
 from .ingestion import Ingester, Lag
+from .janitor import ROLE as JANITOR
 from .parts import Parts
 from .pipeline import ACTIVE
 from .schedules import ROLE as SCHEDULER
@@ -99,7 +100,7 @@ def look_around(parts: Parts, ingester: Ingester) -> Overview:
     deployments = parts.storage.deployments.list()
     projects = {project.id: project for project in parts.storage.projects.list()}
     teams = {team.id: team for team in parts.storage.teams.list()}
-    holders = {name: parts.leases.holder(name) for name in (SUPERVISOR, INGESTER, SCHEDULER, WATCHER)}
+    holders = {name: parts.leases.holder(name) for name in (SUPERVISOR, INGESTER, SCHEDULER, WATCHER, JANITOR)}
     watch_errors = read_watch_errors(parts.home) if holders[WATCHER] else {}
     views = [
         _view(parts, teams[projects[item.project_id].team_id], projects[item.project_id], item)
