@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -117,6 +119,7 @@ def test_an_expired_preview_leaves_nothing(
 
 KILLED = """
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from mastra_admin_sdk import MastraAdmin
 from mastra_admin_sdk.services import retention
@@ -151,3 +154,38 @@ def test_a_collection_that_is_killed_is_finished_by_the_next(
     assert len(list(admin.home.artifacts.iterdir())) == 2
     live.rollback()
     assert ask(live)["version"] == "v2"
+
+
+def test_going_back_while_others_collect_works_or_is_refused_at_once(
+    open_admin: Callable[..., MastraAdmin], source: Path
+) -> None:
+    admin, other = open_admin(), open_admin()
+    project = admin.projects.create(admin.teams.create("Search"), source="quick-app")
+    live = admin.deploy(project)
+    redeploy(live, source, "v2", "v3", "v4")
+    live.set_retention(0)
+    done, failures = threading.Event(), []
+
+    def collect() -> None:
+        while not done.is_set():
+            try:
+                other.gc()
+            except Exception as exc:
+                failures.append(exc)
+
+    collector = threading.Thread(target=collect)
+    collector.start()
+    outcomes = []
+    try:
+        for number in (1, 2, 3, 4, 1, 3):
+            try:
+                live.rollback(to=number)
+                outcomes.append(ask(live)["version"] == f"v{number}")
+            except InvalidInput as exc:
+                outcomes.append("its artifact was removed" in exc.message)
+    finally:
+        done.set()
+        collector.join()
+    assert failures == []
+    assert outcomes == [True] * 6
+    assert all(build.status == "succeeded" for build in live.builds)
