@@ -88,6 +88,7 @@ def _shape_project(project: Project, views: Sequence[DeploymentView]) -> dict[st
 def _shape_view(view: DeploymentView) -> dict[str, Any]:
     return {
         **shape_deployment(view.deployment),
+        "studio_url": view.studio_url,
         "build": shape_build(view.build) if view.build else None,
         "active_build": shape_build(view.active_build) if view.active_build else None,
         "process": shape_process(view.process) if view.process else None,

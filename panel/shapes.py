@@ -55,6 +55,8 @@ def shape_deployment(deployment: Deployment) -> dict[str, Any]:
         "memory_mb": deployment.memory_mb,
         "nice": deployment.nice,
         "url": deployment.public_url,
+        "domains": list(deployment.domains),
+        "tls": deployment.tls,
         "current_build_id": deployment.current_build_id,
         "previous_build_id": deployment.previous_build_id,
         "created_at": _iso(deployment.created_at),

@@ -27,6 +27,10 @@ def admin(tmp_path: Path) -> Iterator[MastraAdmin]:
 
 @pytest.fixture
 def client(admin: MastraAdmin) -> FlaskClient:
+    return sign_in(admin)
+
+
+def sign_in(admin: MastraAdmin) -> FlaskClient:
     client = create_app(admin, token=TOKEN).test_client()
     client.environ_base.update(HTTP_AUTHORIZATION=f"Bearer {TOKEN}")
     return client
@@ -58,6 +62,16 @@ def test_the_overview_links_deployment_server_and_builds(client: FlaskClient, ad
     assert 'href="http://127.0.0.1:4101"' in page
     assert f'href="/builds/{seeded.build.id}"' in page
     assert f'href="/builds/{running.id}"' in page
+
+
+def test_the_overview_shows_domains_and_links_the_studio(client: FlaskClient, admin: MastraAdmin) -> None:
+    seeded = seed(admin.storage, admin.home.path)
+    assert "Studio" not in open_page(client, "/")
+    admin.storage.builds.update(seeded.build.id, artifact={**seeded.build.artifact, "studio": "/"})
+    admin.storage.deployments.update(seeded.deployment.id, domains=("agents.example.com",))
+    page = open_page(sign_in(admin), "/")  # another panel: one looks once a second
+    assert "agents.example.com" in page
+    assert 'href="http://weather.search.localhost:8080/"' in page
 
 
 def test_a_server_that_doesnt_answer_isnt_called_running(client: FlaskClient, admin: MastraAdmin) -> None:
