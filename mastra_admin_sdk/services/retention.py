@@ -26,6 +26,7 @@ from .artifacts import Doomed, hold_artifacts, list_doomed
 from .leftovers import Leftover, find_folders, find_logs, find_old_processes
 from .parts import Parts
 from .removals import DiskMeter, Removals
+from .workspaces import Workspaces
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ class Retention:
         for find in (find_folders, find_logs):
             found += self._remove_leftovers(find(self._parts), dry_run=dry_run, check=check, meter=meter)
         found += self._forget_processes(dry_run=dry_run)
+        found += Removals() if dry_run else self._sweep_trash()
         found += self._trim(int(self._parts.settings.cache_max_mb) * MB, dry_run=dry_run)
         if found and not dry_run:
             self._parts.record("gc", "home", str(self._parts.home.path), removed=len(found), bytes=found.bytes)
@@ -111,6 +113,7 @@ class Retention:
         found = Removals()
         if not self._find_shortage():
             return found
+        found += self._sweep_trash()
         found += self._remove_leftovers(find_folders(self._parts), check=check)
         while self._find_shortage():
             removed = self._remove_artifacts(lambda _: 0, check=check, limit=1)
@@ -221,6 +224,15 @@ class Retention:
             else:
                 removals.append(Removal(str(item.paths[0]), item.what, item.reason, size))
         return Removals(removals, problems=problems, dry_run=dry_run)
+
+    def _sweep_trash(self) -> Removals:
+        """Remove workspaces whose removal was interrupted; those that a build is about to remove are its own."""
+        trash = self._parts.home.cache / "trash"
+        before = DiskMeter().measure(trash)
+        if not Workspaces(self._parts.home).sweep():
+            return Removals()
+        freed = max(0, before - DiskMeter().measure(trash))
+        return Removals([Removal(str(trash), "workspaces", "their removal was interrupted", freed)])
 
     def _forget_processes(self, *, dry_run: bool) -> Removals:
         """Remove records of servers that ended long ago: a deployment that crashes for months gathers many."""

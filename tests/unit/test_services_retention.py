@@ -390,6 +390,15 @@ def test_what_interrupted_work_left_is_removed(house: House, keeping: Retention)
     assert list_artifacts(house) == {build.id, making.name, new_stranger.name}
 
 
+def test_a_workspace_that_was_thrown_away_and_not_removed_goes(house: House, keeping: Retention) -> None:
+    left = house.home.cache / "trash" / "of-a-killed-build.1.0"
+    left.mkdir(parents=True)
+    (left / "big").write_bytes(b"x" * 100_000)
+    (found,) = keeping.collect()
+    assert (found.what, found.bytes >= 100_000, left.exists()) == ("workspaces", True, False)
+    assert list(keeping.collect()) == []
+
+
 def test_a_home_that_is_used_with_another_database_loses_no_artifact(house: House, keeping: Retention) -> None:
     house.home.artifacts.mkdir()
     folder = house.home.artifacts / "of-another-database"
