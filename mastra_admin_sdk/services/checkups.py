@@ -22,6 +22,7 @@ from .servers import identify
 logger = logging.getLogger(__name__)
 
 _THREADS = 4
+_FIRST_SECONDS = 2.0
 _SETTLING = 30.0
 _NOTICEABLE_SLEEP = 1.0
 _LONGEST_SILENCE = 15.0
@@ -96,7 +97,7 @@ class Checkups:
         now = self._clock()
         interval = float(self._parts.settings.health_interval)
         known = self._watches
-        self._watches = {each: known.get(each) or _Watch(now + interval) for each in running}
+        self._watches = {each: known.get(each) or _Watch(now + min(_FIRST_SECONDS, interval)) for each in running}
         for each, watch in self._watches.items():
             if now >= watch.due_at:
                 watch.due_at = now + interval

@@ -27,6 +27,10 @@ class Revival:
         self._parts, self._path = parts, path
         self.restarts = Restarts(parts)
 
+    def is_due(self, deployment: Deployment, serving: Sequence[Process]) -> bool:
+        """True when a server is missing whose pause is over."""
+        return any(self.restarts.is_due(deployment.id, replica) for replica in _list_missing(deployment, serving))
+
     def complete(
         self, deployment: Deployment, serving: Sequence[Process], unfit: Mapping[str, str], check: CancelCheck
     ) -> None:
@@ -39,13 +43,11 @@ class Revival:
             check: raises when this process is to stop, or has lost the lock.
         """
         ends = self.restarts.list_recent_ends(deployment)
-        if not serving and self.restarts.is_hopeless(ends, range(deployment.replicas)):
-            self._give_up(deployment, _explain_ends(ends), _list_last_lines(ends))
+        if not serving and self._is_given_up(deployment, ends):
             return
         try:
-            for replica in range(deployment.replicas):
-                is_missing = all(item.replica != replica for item in serving)
-                if is_missing and self.restarts.is_due(deployment.id, replica):
+            for replica in _list_missing(deployment, serving):
+                if self.restarts.is_due(deployment.id, replica):
                     check()
                     serving = self._try(deployment, serving, replica, ends, unfit, check)
         except BuildError as exc:
@@ -53,6 +55,9 @@ class Revival:
                 self._give_up(deployment, f"The server can't be started again: {exc.message}", [])
             else:
                 logger.warning("A server of %s can't be started again: %s", deployment.slug, exc.message)
+            return
+        if not serving:
+            self._is_given_up(deployment, self.restarts.list_recent_ends(deployment))
 
     def record_running(self, deployment: Deployment, servers: int) -> None:
         """Record that a deployment serves, with so many servers."""
@@ -111,6 +116,13 @@ class Revival:
                 restarts=restarts,
             )
 
+    def _is_given_up(self, deployment: Deployment, ends: Sequence[Process]) -> bool:
+        """Give up what is hopeless, and say whether it was."""
+        if not self.restarts.is_hopeless(ends, range(deployment.replicas)):
+            return False
+        self._give_up(deployment, _explain_ends(ends), _list_last_lines(ends))
+        return True
+
     def _give_up(self, deployment: Deployment, reason: str, last_lines: Sequence[str]) -> None:
         self._path.routes.close(deployment.id)
         self._parts.storage.deployments.transition(
@@ -118,6 +130,10 @@ class Revival:
         )
         self.restarts.clear(deployment.id)
         self._parts.record("gave_up", "deployment", deployment.id, reason=reason, last_lines=list(last_lines))
+
+
+def _list_missing(deployment: Deployment, serving: Sequence[Process]) -> list[int]:
+    return sorted(set(range(deployment.replicas)) - {item.replica for item in serving})
 
 
 def _explain_ends(ends: Sequence[Process]) -> str:

@@ -129,9 +129,13 @@ class Supervisor:
         if not self._is_wanted(deployment):
             return bool(alive or self._parts.storage.routes.list(deployment.id))
         serving = self._list_serving(deployment)
-        is_complete = len(alive) == len(serving) == deployment.replicas
-        is_running = deployment.status is DeploymentStatus.RUNNING
-        return not (is_complete and is_running and self._is_led_to(deployment, serving))
+        status = DeploymentStatus.RUNNING if serving else DeploymentStatus.PENDING
+        if len(alive) != len(serving) or deployment.status is not status:
+            return True
+        if serving and not self._is_led_to(deployment, serving):
+            return True
+        # What is missing and not due yet is left alone until then.
+        return self._revival.is_due(deployment, serving)
 
     def _is_being_built(self, deployment: Deployment) -> bool:
         """True while a build decides what becomes of a deployment.

@@ -266,6 +266,6 @@ def test_only_servers_whose_turn_it_is_are_asked(
     monkeypatch.setattr(checkups, "check", lambda process: asked.append(process.id))
     for second in range(25):
         checkups.begin([process])
-        wait_until(lambda due=second // 10: len(asked) == due)
+        wait_until(lambda due=(second + 8) // 10: len(asked) == due)
         clock[0] += 1
     checkups.stop()

@@ -8,9 +8,8 @@ from __future__ import annotations
 import os
 import resource
 import time
-from pathlib import Path
 
-from .processes import find_descendants, list_children
+from .processes import list_tree
 from .usage import read_memory
 
 MB = 1024 * 1024
@@ -39,7 +38,7 @@ class MemoryLimit:
         """Look, if it is time to, and say whether the processes hold more than they may."""
         if self._limit and time.monotonic() >= self._next_at:
             self._next_at = time.monotonic() + _SAMPLE_SECONDS
-            self._held = sum(read_memory(pid) for pid in _list_tree(os.getpid()))
+            self._held = sum(read_memory(pid) for pid in list_tree(os.getpid()))
         return self._held > self._limit > 0
 
     def is_far_exceeded(self) -> bool:
@@ -60,16 +59,3 @@ def yield_cpu(nice: int) -> None:
 def forbid_core_files() -> None:
     """Keep the kernel from writing this process's memory, with all secrets in it, to a file when it crashes."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _list_tree(root: int) -> set[int]:
-    """Return pids of all processes below one. The kernel's own lists of children are cheaper than all of /proc."""
-    if not Path(f"/proc/{root}/task/{root}/children").exists():
-        return find_descendants(root)
-    found: set[int] = set()
-    waiting = [root]
-    while waiting:
-        fresh = list_children(waiting.pop()) - found
-        found |= fresh
-        waiting += fresh
-    return found

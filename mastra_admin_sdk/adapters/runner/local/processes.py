@@ -61,18 +61,16 @@ def find_descendants(pid: int) -> set[int]:
     return {child for child in found if is_living(child)}
 
 
-def list_children(pid: int) -> set[int]:
-    """Return pids of a process's own children, as the kernel lists them for each of its threads."""
+def list_tree(root: int) -> set[int]:
+    """Return pids of all processes below one, as the kernel lists them: cheap, but one just forked may be missed."""
+    if not Path(f"/proc/{root}/task/{root}/children").exists():
+        return find_descendants(root)
     found: set[int] = set()
-    try:
-        threads = os.listdir(f"/proc/{pid}/task")
-    except OSError:
-        return found
-    for thread in threads:
-        try:
-            found.update(map(int, Path(f"/proc/{pid}/task/{thread}/children").read_text(encoding="ascii").split()))
-        except OSError:  # the thread has just ended
-            continue
+    waiting = [root]
+    while waiting:
+        fresh = _list_children(waiting.pop()) - found
+        found |= fresh
+        waiting += fresh
     return found
 
 
@@ -148,6 +146,20 @@ def find_servers(home: Path) -> dict[str, tuple[int, ...]]:
 def _value_of(environment: frozenset[bytes], name: str) -> bytes | None:
     prefix = f"{name}=".encode()
     return next((entry[len(prefix) :] for entry in environment if entry.startswith(prefix)), None)
+
+
+def _list_children(pid: int) -> set[int]:
+    found: set[int] = set()
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return found
+    for thread in threads:
+        try:
+            found.update(map(int, Path(f"/proc/{pid}/task/{thread}/children").read_text(encoding="ascii").split()))
+        except OSError:  # the thread has just ended
+            continue
+    return found
 
 
 def _read_parent(pid: int) -> int | None:

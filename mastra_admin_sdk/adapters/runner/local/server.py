@@ -24,9 +24,9 @@ from .processes import (
     HOME_MARKER,
     SERVER_MARKER,
     SHIM_MARKER,
-    find_descendants,
     find_marked,
     kill_until_gone,
+    list_tree,
     send_signal,
 )
 from .records import find_record, find_stop_request, read_record, remove_old_records, write_record
@@ -158,7 +158,7 @@ class Servers:
         """Add up what the server and the processes below its shim hold."""
         if not self.is_running(server):
             return None
-        return measure_processes({server.pid, *find_descendants(server.shim_pid)})
+        return measure_processes({server.pid, *list_tree(server.shim_pid)})
 
     # --- stop ---------------------------------------------------------------------------------------------------------
 
