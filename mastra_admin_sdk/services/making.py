@@ -7,12 +7,12 @@ import json
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mastra_admin_sdk.errors import BuildError, MastraAdminError, NotFound, PhaseTimeout
 from mastra_admin_sdk.folders import remove_tree
-from mastra_admin_sdk.models import Artifact, Build, BuildRequest, BuildStatus, Project
+from mastra_admin_sdk.models import Artifact, Build, BuildRequest, BuildStatus, Project, SourceType
 from mastra_admin_sdk.ports.checks import CancelCheck
 from mastra_admin_sdk.ports.runner import LogSink
 from mastra_admin_sdk.ports.source import SourceCopy
@@ -92,16 +92,8 @@ class Making:
     def _make(self, work: Work) -> tuple[Artifact, Build]:
         copy = self._copy(work)
         _, plain, redact = open_env(self._parts.secrets, work.build.env_snapshot)
-        key = self._make_key(copy, plain)
-        facts: dict[str, Any] = {
-            "source_hash": copy.hash,
-            "commit": copy.project.git_commit,
-            "cache_key": key,
-        }
-        stats = {"source_files": copy.files, "source_bytes": copy.bytes}
-        # Before the build, and of one that fails too: a watched source is built again only when it has changed.
-        self._parts.storage.builds.update(work.build.id, generation=work.build.generation, **facts)
-        reused = self._reuse(work, key, facts, stats) if self._may_reuse(work.build) else None
+        work = self._note_source(work, copy, self._make_key(copy, plain))
+        reused = self._reuse(work) if self._may_reuse(work.build) else None
         if reused:
             return reused
         artifact_dir = self._parts.home.artifacts / work.build.id
@@ -116,8 +108,7 @@ class Making:
             artifact=self._parts.runner.dump_artifact(artifact),
             artifact_build_id=work.build.id,
             notes=artifact.notes,
-            stats={**stats, **_name_stats(artifact.stats), "artifact": state},
-            **facts,
+            stats={**work.build.stats, **_name_stats(artifact.stats), "artifact": state},
         )
         self._manifests.keep_inputs(build, copy.entries, artifact, work.log)
         return artifact, build
@@ -128,14 +119,31 @@ class Making:
         check = _limit(work.cancel, float(self._parts.settings.copy_timeout))
         target = self._workspaces.locate(work.build)
         copy = source.fetch(work.project.source_config, work.build.ref, target, check)
-        work.log.write(f"Copied {copy.files} files ({copy.bytes / 1e6:.1f} MB) from {copy.project.path}", stream="info")
+        size = f"{copy.files} files ({copy.bytes / 1e6:.1f} MB)"
+        at = f" at {work.build.ref} ({copy.project.git_commit})" if work.project.source_type is SourceType.GIT else ""
+        work.log.write(f"Copied {size} from {copy.project.path}{at}", stream="info")
         for item in copy.skipped:
             work.log.write(f"Left out {item.path}: {item.reason}", stream="info")
         return copy
 
+    def _note_source(self, work: Work, copy: SourceCopy, key: str) -> Work:
+        """Record what was copied, also for a build that is about to fail."""
+        build = self._parts.storage.builds.update(
+            work.build.id,
+            generation=work.build.generation,
+            source_hash=copy.hash,
+            commit=copy.project.git_commit,
+            cache_key=key,
+            stats={"source_files": copy.files, "source_bytes": copy.bytes},
+        )
+        return replace(work, build=build)
+
     def _make_key(self, copy: SourceCopy, plain: Mapping[str, str]) -> str:
         """Return what stands for all that goes into an artifact. Secrets don't: no build sees them."""
-        fingerprint = self._parts.runner.read_fingerprint(copy.project)
+        # Read from the copy: a repository's project lies nowhere else, and a folder may have changed since.
+        root = str(copy.path) if copy.subdir else None
+        here = replace(copy.project, path=str(copy.path / copy.subdir), workspace_root=root)
+        fingerprint = self._parts.runner.read_fingerprint(here)
         parts = [copy.hash, copy.subdir, fingerprint, sorted(plain.items())]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -144,12 +152,10 @@ class Making:
     def _may_reuse(self, build: Build) -> bool:
         return bool(self._parts.settings.build_cache) and not build.fresh
 
-    def _reuse(
-        self, work: Work, key: str, facts: Mapping[str, Any], stats: Mapping[str, Any]
-    ) -> tuple[Artifact, Build] | None:
+    def _reuse(self, work: Work) -> tuple[Artifact, Build] | None:
         """Run what an earlier build of the same made, if that is still there."""
         with hold_artifacts(self._parts):
-            found = self._find_equal(work.project, key)
+            found = self._find_equal(work.project, work.build.cache_key or "")
             if found is None:
                 return None
             owner, artifact = found
@@ -160,8 +166,7 @@ class Making:
                 generation=work.build.generation,
                 artifact_build_id=owner.id,
                 notes=(f"{text}.", *artifact.notes),
-                stats={**stats, **_pick_sizes(owner.stats), **dict.fromkeys(_STATES, "reused")},
-                **facts,
+                stats={**work.build.stats, **_pick_sizes(owner.stats), **dict.fromkeys(_STATES, "reused")},
             )
         self._manifests.keep_reused(build, work.log)
         return artifact, build

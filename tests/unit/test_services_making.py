@@ -65,6 +65,15 @@ def test_figures_of_a_build_stand_on_its_record(house: House) -> None:
     assert build.source_hash
 
 
+def test_a_build_that_failed_says_what_it_was_made_of(house: House) -> None:
+    deployment = house.add_deployment()
+    house.source.write("weather", "behaviour.txt", "fails")
+    failed = house.deploy(deployment)
+    assert failed.status is BuildStatus.FAILED
+    assert failed.source_hash
+    assert failed.stats["source_files"] == 2
+
+
 def test_a_changed_source_is_built(house: House) -> None:
     deployment = house.add_deployment()
     house.deploy(deployment)
