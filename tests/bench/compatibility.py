@@ -42,7 +42,7 @@ MANAGERS = ("npm", "pnpm", "yarn classic", "yarn 4", "bun", "pnpm workspace")
 
 CLI_OF_NEWEST = "1.31.0"
 _HEALTH_SECONDS = 60.0
-_SPAN_SECONDS = 10.0
+_TELEMETRY_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -210,12 +210,14 @@ def _post(port: int, path: str, body: Any) -> Any:
 
 
 def _await_spans(runner: LocalRunner, server: ServerIdentity, spec: ServerSpec, finding: Finding) -> Finding:
+    """Wait for what has to be written, and count it. Without tracing, the console's line is all there will be."""
     status = runner.read_trace_status(server)
-    deadline = time.monotonic() + (_SPAN_SECONDS if status.get("traced") else 1.0)
-    while time.monotonic() < deadline and not _count(spec.telemetry_dir / "spans", '"type":"span"'):
+    deadline = time.monotonic() + _TELEMETRY_SECONDS
+    spans = console = 0
+    while time.monotonic() < deadline and not (console and (spans or not status.get("traced"))):
         time.sleep(0.1)
-    spans = _count(spec.telemetry_dir / "spans", '"type":"span"')
-    console = _count(spec.telemetry_dir / "logs", "greeting Ada")
+        spans = _count(spec.telemetry_dir / "spans", '"type":"span"')
+        console = _count(spec.telemetry_dir / "logs", "greeting Ada")
     reason = str(status.get("reason") or "")
     return replace(finding, traced=bool(status.get("traced") and spans), spans=spans, console=console, reason=reason)
 

@@ -82,7 +82,8 @@ def put_on_path(folder: Path, name: str, version: str) -> str:
         pytest.param(PNPM, None, "", "10.34.9", id="pnpm-unlocked"),
         pytest.param(YARN, "yarn.lock", "# yarn lockfile v1\n", "1.22.22", id="yarn-classic"),
         pytest.param(YARN, "yarn.lock", "__metadata:\n  version: 6\n", "3.8.7", id="yarn-3"),
-        pytest.param(YARN, "yarn.lock", "# x\n__metadata:\n  version: 8\n  cacheKey: 10\n", "4.18.1", id="yarn-4"),
+        pytest.param(YARN, "yarn.lock", "# x\n__metadata:\n  version: 8\n  cacheKey: 10\n", "4.12.0", id="yarn-4"),
+        pytest.param(YARN, "yarn.lock", "__metadata:\n  version: 10\n", "4.18.1", id="yarn-4-of-a-later-format"),
         pytest.param(YARN, None, "", "1.22.22", id="yarn-unlocked"),
         pytest.param(BUN, "bun.lock", '{"lockfileVersion": 1}', "1.4.5", id="bun"),
         pytest.param(NPM, "package-lock.json", "{}", "", id="npm-of-node"),
@@ -203,7 +204,7 @@ def test_yarn_2_and_later_is_a_package_of_another_name(root: Path, home: Home) -
     (root / "yarn.lock").write_text("__metadata:\n  version: 8\n")
     registry = Registry()
     assert open_for(YARN, root, home, registry).is_modern_yarn
-    assert registry.asked == ["@yarnpkg/cli-dist@4.18.1"]
+    assert registry.asked == ["@yarnpkg/cli-dist@4.12.0"]
 
 
 def test_a_yarn_that_the_project_brings_along_is_used(root: Path, home: Home) -> None:
@@ -229,14 +230,19 @@ def test_a_yarn_outside_of_the_project_is_not_run(root: Path, home: Home, place:
 
 @pytest.mark.parametrize("kind", [PNPM, YARN, BUN])
 def test_caches_lie_in_the_home(kind: PackageManager) -> None:
-    told = make_manager_environment(kind, Path("/home/cache"), {}, is_modern_yarn=False)
+    told = make_manager_environment(kind, 1, Path("/home/cache"), {})
     assert any(value.startswith("/home/cache/") for value in told.values())
 
 
 def test_modern_yarn_makes_node_modules_and_hears_of_the_proxy() -> None:
-    told = make_manager_environment(YARN, Path("/c"), {"https_proxy": "http://p:1"}, is_modern_yarn=True)
+    told = make_manager_environment(YARN, 4, Path("/c"), {"https_proxy": "http://p:1"})
     assert told["YARN_NODE_LINKER"] == "node-modules"
     assert told["YARN_HTTPS_PROXY"] == "http://p:1"
+
+
+@pytest.mark.parametrize(("major", "method"), [(7, "copy"), (10, "clone-or-copy")])
+def test_pnpm_never_links_its_store_into_a_build(major: int, method: str) -> None:
+    assert make_manager_environment(PNPM, major, Path("/c"), {})["npm_config_package_import_method"] == method
 
 
 def test_a_launcher_brings_what_a_caller_without_an_environment_does_not_pass_on(root: Path, home: Home) -> None:

@@ -73,7 +73,7 @@ def make_build_environment(base: Mapping[str, str], home: Path, build_id: str) -
 
 
 def make_manager_environment(
-    kind: PackageManager, cache: Path, environment: Mapping[str, str], *, is_modern_yarn: bool = False
+    kind: PackageManager, major: int | None, cache: Path, environment: Mapping[str, str]
 ) -> dict[str, str]:
     """Return what a package manager is told besides its arguments: its caches lie in ours, and it is the one we chose.
 
@@ -81,8 +81,8 @@ def make_manager_environment(
     """
     match kind:
         case PackageManager.PNPM:
-            return _make_pnpm_environment(cache / "pnpm")
-        case PackageManager.YARN if is_modern_yarn:
+            return _make_pnpm_environment(cache / "pnpm", major or 0)
+        case PackageManager.YARN if major != 1:
             return _make_yarn_environment(cache / "yarn", environment)
         case PackageManager.YARN:
             return {"YARN_CACHE_FOLDER": str(cache / "yarn" / "classic")}
@@ -92,13 +92,13 @@ def make_manager_environment(
             return {}
 
 
-def _make_pnpm_environment(cache: Path) -> dict[str, str]:
+def _make_pnpm_environment(cache: Path, major: int) -> dict[str, str]:
     settings = {
         "store_dir": str(cache / "store"),
         "cache_dir": str(cache / "metadata"),
         "state_dir": str(cache / "state"),
         # A hard link into the store would let an app's install script change what the next build gets.
-        "package_import_method": "clone-or-copy",
+        "package_import_method": "clone-or-copy" if major >= 8 else "copy",
         "manage_package_manager_versions": "false",
         "package_manager_strict": "false",
         "ignore_workspace_root_check": "true",

@@ -88,7 +88,7 @@ def open_manager(
     if isinstance(found, WantedManager):
         program = bring_tool(home, tools, found, execute, cancel)
         found = Manager(kind, found.version, program, "registry")
-    env = make_manager_environment(kind, home.cache, environment, is_modern_yarn=found.is_modern_yarn)
+    env = make_manager_environment(kind, _read_major(found.version), home.cache, environment)
     # npm's launchers belong to Node; one that was brought in another version goes before them.
     needs_launcher = kind is not PackageManager.NPM or found.origin == "registry"
     launchers = {kind.value: found.program}

@@ -32,9 +32,8 @@ _NEWEST_PNPM = "10.34.9"
 _PNPM_BY_FORMAT: Mapping[int, str] = {5: "7.33.7", 6: "8.15.9", 9: _NEWEST_PNPM}
 _AFTER_PNPM_10 = "12.21.0"
 _CLASSIC_YARN = "1.22.22"
-_YARN_3 = "3.8.7"
 _YARN_4 = "4.18.1"
-_FIRST_FORMAT_OF_YARN_4 = 7
+_YARN_BY_FORMAT: Mapping[int, str] = {6: "3.8.7", 8: "4.12.0"}
 _BUN = "1.4.5"
 
 
@@ -125,5 +124,6 @@ def _choose_yarn(head: str, *, is_berry: bool, has_lock: bool) -> str:
     """A lock file that a newer yarn would rewrite counts as one that doesn't agree: each format gets its own yarn."""
     match = _BERRY_FORMAT.search(head)
     if match:
-        return _YARN_4 if int(match[1]) >= _FIRST_FORMAT_OF_YARN_4 else _YARN_3
+        wanted = int(match[1])
+        return next((version for last, version in _YARN_BY_FORMAT.items() if wanted <= last), _YARN_4)
     return _YARN_4 if is_berry and not has_lock else _CLASSIC_YARN

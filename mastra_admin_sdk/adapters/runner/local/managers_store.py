@@ -107,8 +107,14 @@ def _find_program(folder: Path, wanted: WantedManager) -> Path | None:
     else:
         programs = read_package(package).get("bin")
         relative = programs.get(wanted.kind.value) if isinstance(programs, dict) else programs
-        path = package / str(relative)
+        path = _prefer_script(package / str(relative))
     return path if path.is_file() else None
+
+
+def _prefer_script(program: Path) -> Path:
+    """From version 12 on pnpm's program waits for an install script to replace it; beside it is what runs without."""
+    script = program.parent / "bin" / f"{program.name}.mjs"
+    return script if program.suffix == "" and script.is_file() else program
 
 
 def _name_package(wanted: WantedManager) -> str:
