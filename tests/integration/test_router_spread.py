@@ -166,6 +166,25 @@ def test_files_of_former_targets_do_not_pile_up(router: LocalRouter, three: list
     assert list(folder.iterdir()) == []
 
 
+def test_a_probe_outlives_changes_of_the_configuration(router: LocalRouter, three: list[Upstream]) -> None:
+    router.register(lead_to(three[0].port))
+    stop, found = threading.Event(), set()
+
+    def keep_probing() -> None:
+        while not stop.is_set():
+            found.add(router.probe(HOST).target)
+
+    clients = [threading.Thread(target=keep_probing) for _ in range(2)]
+    for client in clients:
+        client.start()
+    for turn in range(10):
+        router.register(Route(f"h{turn}.team.localhost", "127.0.0.1", three[1].port, "d"))
+    stop.set()
+    for client in clients:
+        client.join()
+    assert found == {f"127.0.0.1:{three[0].port}"}
+
+
 def status_of(router: LocalRouter, method: str = "GET") -> int:
     return request(router.endpoint, HOST, method, "/", data="x" if method == "POST" else None, check=False).status
 

@@ -167,6 +167,7 @@ def test_options_that_cannot_be_used_are_refused(options: dict[str, object], mes
         pytest.param({"bind": "localhost"}, "http://a.localhost:8080", "127.0.0.1", id="localhost"),
         pytest.param({"port": 80}, "http://a.localhost", "127.0.0.1", id="http-port"),
         pytest.param({"port": 443, "tls": "auto", "bind": "0.0.0.0"}, "https://a.localhost", "127.0.0.1", id="https"),
+        pytest.param({"port": 8443, "tls": "internal"}, "https://a.localhost:8443", "127.0.0.1", id="one-port-for-all"),
         pytest.param({"tls": "internal"}, "https://a.localhost:8080", "127.0.0.1", id="https-on-another-port"),
         pytest.param({"bind": "0.0.0.0", "tls": "off"}, "http://a.localhost:8080", "127.0.0.1", id="explicitly-off"),
         pytest.param({"bind": "::", "tls": "off"}, "http://a.localhost:8080", "::1", id="ipv6"),

@@ -66,7 +66,7 @@ def check_options(*, port: int, bind: str, base_domain: str, tls: str | None, ht
             f"The router can't listen on {bind!r}: it takes an IP address.",
             hint="Use 127.0.0.1 for this machine alone, 0.0.0.0 for every interface.",
         ) from exc
-    _check_ports(port, https_port)
+    _check_ports(port, https_port, is_one_enough=tls in (Tls.AUTO, Tls.INTERNAL))
     if tls not in (None, *Tls):
         raise InvalidInput(f"The router knows no tls={tls!r}.", hint='It takes "off", "auto" or "internal".')
     if tls is None and not address.is_loopback:
@@ -113,11 +113,11 @@ def list_targets(route: Route) -> tuple[str, ...]:
     return tuple(dict.fromkeys((format_target(route.target_host, route.target_port), *route.more_targets)))
 
 
-def _check_ports(port: int, https_port: int) -> None:
+def _check_ports(port: int, https_port: int, *, is_one_enough: bool) -> None:
     for number in (port, https_port):
         if not 1 <= number <= 65535:
             raise InvalidInput(f"The router can't listen on port {number}.", hint="Choose one from 1 to 65535.")
-    if port == https_port:
+    if port == https_port and not is_one_enough:
         raise InvalidInput(
             f"The router can't listen on port {port} twice.",
             hint="Give router_port and router_https_port different numbers.",

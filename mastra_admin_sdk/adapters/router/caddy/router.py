@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import secrets
+import ssl
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ from .process import CaddyProcess
 
 _LOCK_TIMEOUT = 60.0
 _CERTIFICATE_TIMEOUT = 15.0
+_AUTHORITY_TIMEOUT = 90.0
 
 
 class LocalRouter(Router):
@@ -138,18 +140,24 @@ class LocalRouter(Router):
 
     def probe(self, host: str, path: str = "/health", *, timeout: float = 10.0) -> Probe:
         checked = check_host(host)
-        try:
-            apps = self._client.call("GET", APPS_PATH)
-            entry = list_entries(apps).get(make_key(checked), {})
-            route = parse_route(entry, self._process.targets.read(make_key(checked)))
-            secure = route is not None and is_secure_apart(self._options, route)
-            headers = {PROBE_HEADER: read_instance(apps).secret}
-            answer, body = send_probe(self._options, checked, path, headers, secure=secure, timeout=timeout)
-        except (OSError, http.client.HTTPException) as exc:
-            raise RouterError(
-                f"The router gave no answer to GET {path} on {checked}: {exc or type(exc).__name__}.",
-                hint="Look at logs/caddy.log in the home, and at the server's log.",
-            ) from exc
+        deadline = time.monotonic() + (_AUTHORITY_TIMEOUT if self._options.tls is Tls.AUTO else timeout)
+        while True:
+            try:
+                return self._probe(checked, path, timeout)
+            # A change of the configuration by another process may end the connection; a certificate may be on its way.
+            except (ConnectionError, ssl.SSLError) as exc:
+                if time.monotonic() > deadline:
+                    raise _explain_no_answer(checked, path, exc) from exc
+            except (OSError, http.client.HTTPException) as exc:
+                raise _explain_no_answer(checked, path, exc) from exc
+            time.sleep(0.05)
+
+    def _probe(self, host: str, path: str, timeout: float) -> Probe:
+        apps = self._client.call("GET", APPS_PATH)
+        route = self._read_routes(apps).get(host)
+        secure = route is not None and is_secure_apart(self._options, route)
+        headers = {PROBE_HEADER: read_instance(apps).secret}
+        answer, body = send_probe(self._options, host, path, headers, secure=secure, timeout=timeout)
         target = None if answer.headers.get(ROUTER_HEADER) else answer.headers.get(TARGET_HEADER)
         return Probe(answer.status, target or None, body)
 
@@ -268,6 +276,13 @@ class LocalRouter(Router):
                 hint="Look at free disk space and the permissions of the home folder.",
                 evidence={"path": str(exc.filename or "")},
             ) from exc
+
+
+def _explain_no_answer(host: str, path: str, exc: Exception) -> RouterError:
+    return RouterError(
+        f"The router gave no answer to GET {path} on {host}: {str(exc) or type(exc).__name__}.",
+        hint="Look at logs/caddy.log in the home, and at the server's log.",
+    )
 
 
 def _keep_facts(route: Route, current: Route | None) -> Route:
