@@ -49,6 +49,7 @@ def test_branches_tags_and_commits_are_deployed_and_on_record(admin: MastraAdmin
     live = admin.deploy(project)
     record = live.build.record
     assert (version_of(live), record.commit, record.ref) == ("v1", first, "trunk")
+    assert any(f"at trunk ({first})" in line.text for line in live.build.logs())
 
     second = push(remote, "v2")
     live.redeploy()
