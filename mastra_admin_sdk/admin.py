@@ -50,6 +50,7 @@ from .services.supervision import Supervisor
 from .services.telemetry import TelemetryService
 from .services.traces import Trace
 from .services.waiting import BuildWaiter, OnProgress
+from .services.watching import REMOTE_ROLE as POLLER
 from .services.watching import ROLE as WATCHER
 from .services.watching import Watcher
 from .services.webhooks import WebhookService
@@ -139,10 +140,12 @@ class MastraAdmin:
         self._telemetry = TelemetryService(parts, resolver, ingester)
         self._waiter = BuildWaiter(parts, make_worker, queue.bell)
         supervisor, janitor = Supervisor(parts, path, queue, pipeline), Janitor(parts, deployments)
-        scheduler, watcher = Scheduler(parts, deployments), Watcher(parts, deployments)
+        scheduler = Scheduler(parts, deployments)
+        watcher, poller = (Watcher(parts, deployments, role) for role in (WATCHER, POLLER))
         duties = (
             Duty(SCHEDULER, lambda role, _: scheduler.run_once(role), 1.0),
             Duty(WATCHER, lambda role, stopping: watcher.run_once(role, stopping=stopping), 1.0),
+            Duty(POLLER, lambda role, stopping: poller.run_once(role, stopping=stopping), 1.0),
         )
         self._background = Background(parts, make_worker, supervisor, ingester, janitor, duties)
         self._services = Services(parts, resolver, deployments, queue, self._waiter, self._telemetry)

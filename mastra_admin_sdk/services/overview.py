@@ -20,6 +20,7 @@ from .schedules import ROLE as SCHEDULER
 from .servers import ALIVE, identify
 from .studio import find_studio_url
 from .supervision import ROLE as SUPERVISOR
+from .watching import REMOTE_ROLE as POLLER
 from .watching import ROLE as WATCHER
 from .watching import read_watch_errors
 
@@ -100,8 +101,9 @@ def look_around(parts: Parts, ingester: Ingester) -> Overview:
     deployments = parts.storage.deployments.list()
     projects = {project.id: project for project in parts.storage.projects.list()}
     teams = {team.id: team for team in parts.storage.teams.list()}
-    holders = {name: parts.leases.holder(name) for name in (SUPERVISOR, INGESTER, SCHEDULER, WATCHER, JANITOR)}
-    watch_errors = read_watch_errors(parts.home) if holders[WATCHER] else {}
+    names = (SUPERVISOR, INGESTER, SCHEDULER, WATCHER, POLLER, JANITOR)
+    holders = {name: parts.leases.holder(name) for name in names}
+    watch_errors = read_watch_errors(parts.home, [name for name in (WATCHER, POLLER) if holders[name]])
     views = [
         _view(parts, teams[projects[item.project_id].team_id], projects[item.project_id], item)
         for item in deployments

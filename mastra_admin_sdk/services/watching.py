@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,9 @@ from .parts import Parts
 logger = logging.getLogger(__name__)
 
 ROLE = "watcher"
+"""Looks at folders of this machine."""
+REMOTE_ROLE = "poller"
+"""Looks at repositories, one of which may keep it waiting."""
 _LOOK_SECONDS = 1.0
 _PENDING_SECONDS = 2.0
 _LONGEST_PAUSE = 300.0
@@ -50,13 +53,20 @@ def set_watch(parts: Parts, deployment: Deployment, enabled: bool) -> Deployment
     return parts.storage.deployments.update(deployment.id, watch=enabled)
 
 
-def read_watch_errors(home: Home) -> Mapping[str, str]:
-    """Return why the sources of watched deployments can't be read at the moment, by deployment id."""
-    try:
-        found = json.loads(_error_file(home).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+def read_watch_errors(home: Home, roles: Iterable[str] = (ROLE, REMOTE_ROLE)) -> Mapping[str, str]:
+    """Return why the sources of watched deployments can't be read at the moment, by deployment id.
+
+    ``roles`` are those whose holders live: what others wrote may be over.
+    """
+    errors: dict[str, str] = {}
+    for role in roles:
+        try:
+            found = json.loads(_error_file(home, role).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue  # nobody has written any, or somebody else wrote into it
+        if isinstance(found, dict):
+            errors |= {str(key): str(value) for key, value in found.items()}
+    return errors
 
 
 @dataclass(slots=True)
@@ -72,12 +82,23 @@ class _Watched:
 
 
 class Watcher:
-    """Looks at watched sources and queues builds. ``run_once`` is called about once a second by the role's holder."""
+    """Looks at watched sources and queues builds. ``run_once`` is called about once a second by the role's holder.
+
+    Parameters:
+        parts, deployments: what it works with.
+        role: the role it is for, which says at which sources it looks.
+        clock: seconds that only go forward.
+    """
 
     def __init__(
-        self, parts: Parts, deployments: DeploymentService, *, clock: Callable[[], float] = time.monotonic
+        self,
+        parts: Parts,
+        deployments: DeploymentService,
+        role: str = ROLE,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._parts, self._deployments, self._clock = parts, deployments, clock
+        self._parts, self._deployments, self._role, self._clock = parts, deployments, role, clock
         self._watched: dict[str, _Watched] = {}
         self._told: dict[str, str] | None = None
 
@@ -87,7 +108,9 @@ class Watcher:
         Raises:
             LeaseLost: another process has the role by now.
         """
-        found = [item for item in self._parts.storage.deployments.list() if _is_watched(item)]
+        projects = {item.id for item in self._parts.storage.projects.list() if _is_local(item) == (self._role == ROLE)}
+        watched = [item for item in self._parts.storage.deployments.list() if _is_watched(item)]
+        found = [item for item in watched if item.project_id in projects]
         self._watched = {item.id: self._watched.get(item.id, _Watched()) for item in found}
         for deployment in found:
             role.check()
@@ -181,7 +204,7 @@ class Watcher:
         errors = {key: state.error for key, state in self._watched.items() if state.error}
         if errors == self._told:
             return
-        path = _error_file(self._parts.home)
+        path = _error_file(self._parts.home, self._role)
         temporary = path.with_name(f"{path.name}.{os.getpid()}")
         try:
             temporary.write_text(json.dumps(errors), encoding="utf-8")
@@ -205,5 +228,5 @@ def _is_local(project: Project) -> bool:
     return project.source_type is SourceType.LOCAL
 
 
-def _error_file(home: Home) -> Path:
-    return home.run / "watch.json"
+def _error_file(home: Home, role: str) -> Path:
+    return home.run / f"{role}-errors.json"

@@ -12,7 +12,7 @@ from fixtures.house import House
 
 from mastra_admin_sdk.errors import SourceError
 from mastra_admin_sdk.models import Build, BuildStatus, BuildTrigger, Deployment, SourceType
-from mastra_admin_sdk.services.watching import Watcher, read_watch_errors, set_watch
+from mastra_admin_sdk.services.watching import REMOTE_ROLE, ROLE, Watcher, read_watch_errors, set_watch
 
 
 class Watch:
@@ -24,13 +24,17 @@ class Watch:
 
     def restart(self) -> None:
         """Forget everything, as another process."""
-        self.watcher = Watcher(self.house.parts, self.house.deployments, clock=lambda: self.now)
+        self.watchers = [
+            Watcher(self.house.parts, self.house.deployments, role, clock=lambda: self.now)
+            for role in (ROLE, REMOTE_ROLE)
+        ]
 
     def run(self, seconds: float = 0.0) -> None:
         """Make a pass a second for so many seconds, at least one."""
         role = self.house.take("watcher")
         for _ in range(int(seconds) + 1):
-            self.watcher.run_once(role)
+            for watcher in self.watchers:
+                watcher.run_once(role)
             self.now += 1
         self.house.parts.leases.release(role)
 
