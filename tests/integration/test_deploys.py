@@ -175,7 +175,9 @@ def test_a_queued_build_is_joined_later(admin: MastraAdmin, project: Project) ->
     assert build.wait(timeout=60).status == "succeeded"
 
 
-def test_builds_of_two_deployments_queue_up_and_all_end(admin: MastraAdmin, project: Project) -> None:
+def test_builds_of_two_deployments_queue_up_and_all_end(open_admin: Callable[..., MastraAdmin]) -> None:
+    admin = open_admin(build_supersede=False)
+    project = admin.projects.create(admin.teams.create("Search"), source="quick-app")
     builds = [admin.deploy(project, branch=branch, wait=False) for branch in ("main", "dev", "main")]
     assert [build.wait(timeout=60).status for build in builds] == ["succeeded"] * 3
 
@@ -183,9 +185,9 @@ def test_builds_of_two_deployments_queue_up_and_all_end(admin: MastraAdmin, proj
 def test_a_cancelled_build_ends_and_the_queue_goes_on(admin: MastraAdmin, project: Project, source: Path) -> None:
     write_source(source, build_seconds=60)
     running = admin.deploy(project, wait=False)
-    waiting = admin.deploy(project, wait=False)
     admin.start()
     wait_until(lambda: "build" in running.refresh().phases, what="the build")
+    waiting = admin.deploy(project, wait=False)
     waiting.cancel()
     assert waiting.status == "cancelled"
     running.cancel()
