@@ -9,8 +9,10 @@ connections on which POSTs follow each other. Meanwhile the first is deployed ``
 
 Prints one JSON object: ``requests`` sent (short ones, agent calls and keep-alive POSTs) and ``failed`` of them,
 ``streams`` and ``websockets`` with ``streams_cut`` of both, ``p50_ms`` and ``p99_ms`` through the router over the whole
-run, the same before the first deploy as ``quiet_…`` and without the router as ``direct_…``, and seconds per deploy.
-``--host-changes`` adds and removes a host that often during the run, which changes the router's configuration.
+run, the same before the first deploy as ``quiet_…`` and without the router as ``direct_…``, seconds per deploy (most of
+them spent waiting for the streams of the old server to end), and how busy the machine was with other things.
+``--host-changes`` adds and removes a host that often during the run. That changes the router's configuration, which may
+cost a request (see docs/decisions/17-switches-through-a-file.md); deploys don't do it.
 
 Goal: nothing failed, nothing cut, every version answered, nothing left behind. Exit status 1 when it is missed.
 """
@@ -19,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -181,6 +184,8 @@ def _sum_up(
         **_name_quantiles("direct_", direct),
         "versions": found["versions"],
         "deploy_s": list(seconds),
+        "cpus": os.cpu_count(),
+        "load_average": round(os.getloadavg()[0], 2),
         "failures": found["failures"],
     }
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
-from fixtures.quick import find_free_port, write_source
+from fixtures.quick import find_free_port, wait_until, write_source
 
 from mastra_admin_sdk import MastraAdmin
+from mastra_admin_sdk.adapters.router.caddy import LocalRouter
 from mastra_admin_sdk.errors import RequestFailed, RouterError
 from mastra_admin_sdk.services.requests import request
 
@@ -38,6 +42,23 @@ def test_a_domain_with_a_certificate_follows_its_deployment(
         request(endpoint, DOMAIN, "GET", "/")
 
 
+def test_a_killed_router_comes_back_with_domains_certificates_and_all_servers(
+    open_admin: Callable[..., MastraAdmin],
+) -> None:
+    admin = open_admin(router_https_port=find_free_port())
+    live = admin.deploy(admin.projects.create(admin.teams.create("Search"), source="quick-app"))
+    live.scale(2)
+    live.set_domains([DOMAIN], tls="internal")
+    before = admin.router.list_routes()
+    assert {len(route.targets) for route in before} == {2}
+    router = cast(LocalRouter, admin.router)
+    os.kill(router._client.find_pid() or 0, signal.SIGKILL)
+    admin.start()
+    wait_until(lambda: admin.router.list_routes() == before, what="the routes")
+    answers = [request(admin.router.endpoint.secured, DOMAIN, "GET", "/").json()["pid"] for _ in range(4)]
+    assert len(set(answers)) == 2
+
+
 def test_the_switch_is_checked_on_the_real_route(
     admin: MastraAdmin, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -45,7 +66,7 @@ def test_the_switch_is_checked_on_the_real_route(
     live = admin.deploy(admin.projects.create(admin.teams.create("Search"), source="quick-app"))
     old = live.process
     assert old is not None
-    targets = admin.router._process.targets  # type: ignore[attr-defined]
+    targets = cast(LocalRouter, admin.router)._process.targets
     write = targets.write
 
     def write_half(key: str, wanted: list[str]) -> None:
