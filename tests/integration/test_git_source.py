@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from fixtures.projects import commit_all, make_repository, run_git, write_files, write_project
 from fixtures.quick import wait_until
-from fixtures.repositories import Remote, make_remote, publish, serve
+from fixtures.repositories import Remote, make_remote, publish, serve, serve_smart
 
 from mastra_admin_sdk.adapters.source.git import GitProjectSource
 from mastra_admin_sdk.adapters.source.local import LocalProjectSource
@@ -403,6 +403,20 @@ def test_over_http_without_a_git_on_the_other_side(remote: Remote, tmp_path: Pat
         copy = fetch("main")
         assert (copy.project.git_commit, read(copy)) == (commit, "two")
         assert source.read_revision(fetch.config, "main") == commit
+
+
+def test_only_what_is_needed_comes_over_the_network(remote: Remote, tmp_path: Path, source: GitProjectSource) -> None:
+    first = run_git(remote.work, "rev-parse", "HEAD")
+    for number in range(5):
+        remote.commit({"src/index.ts": str(number)})
+    with serve_smart(tmp_path) as url:
+        fetch = Fetching(source, tmp_path, f"{url}/remote repository.git")
+        assert read(fetch("main")) == "4"
+        (mirror,) = (tmp_path / "home/cache/git").glob("*.git")
+        assert run_git(mirror, "rev-list", "--all", "--count") == "1"
+        assert read(fetch(first)) == "one"
+        assert read(fetch("main")) == "4"
+        assert source.read_revision(fetch.config, None) == run_git(remote.work, "rev-parse", "main")
 
 
 def test_a_host_that_asks_who_one_is(remote: Remote, tmp_path: Path, source: GitProjectSource) -> None:
