@@ -118,7 +118,7 @@ def test_package_json_names_a_version_or_does_not(text: object, expected: object
 
 def test_the_version_that_package_json_names_goes_before_the_lock_file() -> None:
     wanted = choose_manager(PNPM, "pnpm@9.1.0", "pnpm-lock.yaml", "lockfileVersion: 5.4")
-    assert (wanted.version, wanted.is_declared) == ("9.1.0", True)
+    assert (wanted.version, wanted.source) == ("9.1.0", "packageManager in package.json")
 
 
 def test_what_is_not_followed_is_told(root: Path, home: Home) -> None:

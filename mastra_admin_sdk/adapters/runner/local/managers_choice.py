@@ -41,14 +41,13 @@ _BUN = "1.4.5"
 class WantedManager:
     """A package manager in a version. ``source`` says in words where the version comes from.
 
-    ``is_declared``: package.json names exactly this version. ``version`` is empty for npm when none is named: then the
+    ``version`` is empty for npm when none is named: then the
     one that belongs to Node is right.
     """
 
     kind: PackageManager
     version: str
     source: str
-    is_declared: bool = False
 
     @property
     def major(self) -> int | None:
@@ -74,7 +73,7 @@ def choose_manager(
     """
     named = parse_declared(declared)
     if named and named[0] is kind:
-        return WantedManager(kind, named[1], "packageManager in package.json", is_declared=True)
+        return WantedManager(kind, named[1], "packageManager in package.json")
     source = lock_name or "no lock file"
     return WantedManager(kind, _choose_version(kind, lock_name, lock_head, is_berry), source)
 
