@@ -19,10 +19,7 @@ from mastra_admin_sdk.ports.runner import LogSink, PhaseCallback
 
 from . import commands, packages
 from .artifact import name_partial, take_output
-from .bundling import CORE as _CORE
-from .bundling import ENTRY as _ENTRY
-from .bundling import OBSERVABILITY as _OBSERVABILITY
-from .bundling import Bundling
+from .bundling import CORE, ENTRY, OBSERVABILITY, Bundling
 from .cache.keeper import BuildCache, Remains, look_at_output
 from .cache.launcher import InstallReport
 from .cache.matches import MatchCache
@@ -98,14 +95,14 @@ class Builder:
             observability = bundling.add_observability()
         self._note_output(shop, installation, report)
         # Before 1.0 the CLI bundles the core into the output: its version is known from the install only.
-        core = packages.find_version(shop.output, _CORE) or shop.find_version(_CORE)
+        core = packages.find_version(shop.output, CORE) or shop.find_version(CORE)
         versions = packages.list_versions(shop.folder, shop.root)
         studio = "/" if (shop.output / commands.STUDIO_FOLDER / "index.html").is_file() else None
         sizes = take_output(shop.output, request.artifact_dir)
         self._say(f"The artifact is {request.artifact_dir}.")
         return Artifact(
             path=request.artifact_dir,
-            entry=_ENTRY,
+            entry=ENTRY,
             node=str(shop.tools.node),
             node_version=shop.tools.version,
             mastra_version=core,
@@ -162,8 +159,8 @@ class Builder:
             run(commands.make_fetch(shop.tools.npm, package), cancel)
 
         companions = Companions(MatchCache(self.home.cache / "matches"), ask, self.cancel, fetch)
-        if core := read_locked_version(shop.root, _CORE):
-            companions.ask_ahead(_OBSERVABILITY, core)
+        if core := read_locked_version(shop.root, CORE):
+            companions.ask_ahead(OBSERVABILITY, core)
         return companions
 
     def _install(self, shop: Shop, companions: Companions) -> Installation:
@@ -183,21 +180,21 @@ class Builder:
         return installation
 
     def _add_cli(self, shop: Shop, companions: Companions) -> None:
-        core = shop.find_version(_CORE)
+        core = shop.find_version(CORE)
         if core is None:
             raise BuildError(
-                f"{_CORE} isn't installed in the project, so there is nothing to build.",
-                hint=f"Add {_CORE} to the dependencies in package.json.",
+                f"{CORE} isn't installed in the project, so there is nothing to build.",
+                hint=f"Add {CORE} to the dependencies in package.json.",
             )
         wanted = companions.find_with_needs("mastra", core)
         if not wanted:
             raise BuildError(
-                f"The project has no Mastra CLI, and none is published for {_CORE} {core}.",
+                f"The project has no Mastra CLI, and none is published for {CORE} {core}.",
                 hint="Add `mastra` to the devDependencies in package.json.",
             )
         version = wanted[0].removeprefix("mastra@")
         self._note(
-            f"The project has no Mastra CLI of its own: mastra {version}, which belongs to {_CORE} {core}, was used."
+            f"The project has no Mastra CLI of its own: mastra {version}, which belongs to {CORE} {core}, was used."
         )
         manager = shop.manager
         self._execute(shop, commands.make_add(manager.kind, manager.program, *wanted), "install", shop.folder)
