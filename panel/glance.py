@@ -93,6 +93,8 @@ def _shape_view(view: DeploymentView) -> dict[str, Any]:
         "active_build": shape_build(view.active_build) if view.active_build else None,
         "process": shape_process(view.process) if view.process else None,
         "answers": view.answers,
+        "watch": view.deployment.watch,
+        "watch_error": view.watch_error,
         "servers": [_shape_server(server) for server in view.servers],
     }
 
