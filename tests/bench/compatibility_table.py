@@ -12,12 +12,11 @@ _COLUMNS = (
     "builds",
     "runs",
     "on loopback only",
-    "`/health` answers",
     "a workflow runs",
     "traced",
     "console lines kept",
 )
-_FIELDS = ("builds", "runs", "loopback_only", "health", "workflow", "traced", "console")
+_FIELDS = ("builds", "runs", "loopback_only", "workflow", "traced", "console")
 
 
 def write_tables(document: Path, versions: Sequence[Mapping[str, Any]], managers: Sequence[Mapping[str, Any]]) -> None:
@@ -61,7 +60,5 @@ def _join(cells: Sequence[str]) -> str:
 
 
 def _show(value: Any) -> str:
-    """Numbers above 99 are statuses of HTTP, others counts of which only matters whether there is any."""
-    if isinstance(value, int) and not isinstance(value, bool) and value > 99:
-        return str(value)
+    """Of counts only matters whether there is any."""
     return "yes" if value else "no"
