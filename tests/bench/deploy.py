@@ -11,6 +11,9 @@ Prints one JSON object; the figures are medians of seconds:
 - ``warm_s``: a source file changed, then ``deploy()`` until the new server is live and the old one has ended
 - ``unchanged_s``: ``deploy()`` once more
 
+``…_cpu_s`` are the CPU seconds of the commands that have ended and of this process, without servers: on a machine that
+has other work to do they tell more than the clock.
+
 Each round is a new folder with a home, an npm cache and a HOME of its own for either side; which side goes first
 alternates. The tools are the same on both sides: the Node and npm that the SDK chooses, quiet, at the same niceness.
 """
@@ -21,6 +24,7 @@ import argparse
 import contextlib
 import json
 import os
+import resource
 import shutil
 import signal
 import statistics
@@ -31,6 +35,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +63,22 @@ _REST_SECONDS = 120.0
 _WORKER = "mastra-admin-worker"
 
 Figures = dict[str, float]
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """A time on the clock, and the CPU seconds used until then by this process and the commands that have ended."""
+
+    clock: float
+    cpu: float
+
+    @classmethod
+    def now(cls) -> _Moment:
+        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return cls(time.monotonic(), sum(each.ru_utime + each.ru_stime for each in used))
+
+    def since(self, start: _Moment, name: str) -> Figures:
+        return {f"{name}_s": self.clock - start.clock, f"{name}_cpu_s": self.cpu - start.cpu}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -93,6 +114,7 @@ def _sum_up(rounds: Sequence[Figures]) -> dict[str, Any]:
     ratios = {
         "cold_ratio": round(median["cold_s"] / median["bare_cold_s"], 3),
         "warm_ratio": round(median["warm_s"] / median["bare_build_s"], 3),
+        "cold_cpu_ratio": round(median["cold_cpu_s"] / median["bare_cold_cpu_s"], 3),
     }
     return {**median, **ratios, "goals": goals, "nice": _nice(), "cpus": os.cpu_count()}
 
@@ -122,18 +144,18 @@ def _measure_ours(folder: Path, detail: dict[str, Any]) -> Figures:
     with _environment(folder), _open_admin(home, source) as admin:
         project = admin.projects.create(admin.teams.create("Bench"), source=str(source))
 
-        def deploy(name: str) -> float:
-            started = time.monotonic()
+        def deploy(name: str) -> Figures:
+            started = _Moment.now()
             live = admin.deploy(project, on_progress=lambda _: None)
-            seconds = time.monotonic() - started
+            figures = _Moment.now().since(started, name)
             build = admin.storage.builds.get(live.record.current_build_id)
             detail[name] = {"phases": dict(build.phases), "stats": dict(build.stats)}
             _wait_for_rest()
-            return seconds
+            return figures
 
-        cold = deploy("cold_s")
+        figures = deploy("cold")
         _change(source)
-        figures = {"cold_s": cold, "warm_s": deploy("warm_s"), "unchanged_s": deploy("unchanged_s")}
+        figures |= deploy("warm") | deploy("unchanged")
         admin.down()
     return {**figures, "left_behind": float(_count_left(home))}
 
@@ -143,18 +165,16 @@ def _measure_bare(folder: Path) -> Figures:
     tools = choose_toolchain(open_home(folder / "tools"), os.environ)
     env = {**os.environ, **_QUIET, **_own_home(folder), "PATH": f"{tools.bin}{os.pathsep}{os.environ['PATH']}"}
 
-    def build() -> None:
+    def build() -> _Moment:
         _run([str(tools.node), "node_modules/mastra/dist/index.js", "build"], source, env)
-        _start_until_healthy(tools.node, source / ".mastra" / "output", env)
+        return _start_until_healthy(tools.node, source / ".mastra" / "output", env)
 
-    started = time.monotonic()
+    started = _Moment.now()
     _run(["npm", "ci"], source, env)
-    build()
-    cold = time.monotonic() - started
+    figures = build().since(started, "bare_cold")
     _change(source)
-    started = time.monotonic()
-    build()
-    return {"bare_cold_s": cold, "bare_build_s": time.monotonic() - started}
+    started = _Moment.now()
+    return figures | build().since(started, "bare_build")
 
 
 # --- our side ---------------------------------------------------------------------------------------------------------
@@ -203,7 +223,8 @@ def _run(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> None:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
 
 
-def _start_until_healthy(node: Path, output: Path, env: Mapping[str, str]) -> None:
+def _start_until_healthy(node: Path, output: Path, env: Mapping[str, str]) -> _Moment:
+    """Return when the server answered. What it takes to end is none of the bare side's time."""
     port = find_free_port()
     settings = {**env, "PORT": str(port), "MASTRA_HOST": "127.0.0.1", "NODE_ENV": "production"}
     with subprocess.Popen(
@@ -217,8 +238,8 @@ def _start_until_healthy(node: Path, output: Path, env: Mapping[str, str]) -> No
     ) as server:
         try:
             _wait_until_healthy(port)
+            return _Moment.now()
         finally:
-            # What it takes to end is none of the bare side's time, and ours ends the old server too.
             os.killpg(server.pid, signal.SIGKILL)
 
 
