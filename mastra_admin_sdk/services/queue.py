@@ -43,6 +43,9 @@ logger = logging.getLogger(__name__)
 MOST_CLAIMS = 3
 """How often a build is begun before it counts as what kills its workers."""
 
+GIVEN_BACK = "given_back"
+"""Name among a build's ``stats`` of how often a worker that was stopped gave it back to the queue."""
+
 _SILENCE = 60.0
 
 
@@ -260,8 +263,8 @@ class BuildQueue:
             self._take_back(build)
             if build.cancel_requested:
                 self._fail(build, BuildCancelled("Cancelled after its worker had died."))
-            elif build.generation >= MOST_CLAIMS:
-                message = f"Its worker died {build.generation} times while it was {build.status}."
+            elif (deaths := build.generation - int(build.stats.get(GIVEN_BACK, 0))) >= MOST_CLAIMS:
+                message = f"Its worker died {deaths} times while it was {build.status}."
                 self._fail(build, BuildError(message, hint="Look at the build's log and at free memory."))
             else:
                 self._parts.storage.builds.transition(

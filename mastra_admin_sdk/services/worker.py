@@ -14,7 +14,7 @@ from .actors import Origin, acting
 from .bell import Bell
 from .parts import Parts
 from .pipeline import ACTIVE, Pipeline
-from .queue import MOST_CLAIMS, BuildQueue
+from .queue import GIVEN_BACK, MOST_CLAIMS, BuildQueue
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +123,12 @@ class BuildWorker:
         A database that is full or away is waited for: while this process lives, nobody else takes the build soon.
         """
         to = BuildStatus.FAILED if failed and build.generation >= MOST_CLAIMS else BuildStatus.QUEUED
-        changes = {"error_message": "It failed in MastraAdmin itself; see its log."} if to.is_final else {}
+        changes: dict[str, object] = {}
+        if to.is_final:
+            changes["error_message"] = "It failed in MastraAdmin itself; see its log."
+        elif not failed:
+            # So that nobody counts it as a worker that died.
+            changes["stats"] = {**build.stats, GIVEN_BACK: int(build.stats.get(GIVEN_BACK, 0)) + 1}
         while True:
             try:
                 self._parts.storage.builds.transition(

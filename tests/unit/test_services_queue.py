@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from fixtures.house import House, dead_worker
+from fixtures.quick import wait_until
 
 from mastra_admin_sdk.errors import InvalidInput, ServerError
 from mastra_admin_sdk.host import make_owner_id
@@ -158,6 +159,20 @@ def test_a_build_that_kills_its_workers_ends_and_leaves_no_artifact(house: House
     assert "died 3 times" in str(ended.error_message)
     assert list(house.home.artifacts.iterdir()) == []
     assert house.read(deployment).status is DeploymentStatus.FAILED
+
+
+def test_a_build_that_was_given_back_on_purpose_counts_no_death_for_it(house: House) -> None:
+    deployment = house.add_deployment()
+    house.source.write("weather", "behaviour.txt", "hangs")
+    build = house.queue.enqueue(deployment)
+    for claims in range(1, queue_module.MOST_CLAIMS + 1):
+        worker = house.make_worker()
+        worker.start()
+        wait_until(lambda: "build" in house.storage.builds.get(build.id).phases, what="the build")
+        worker.stop()
+        assert house.storage.builds.get(build.id).generation == claims
+    assert house.storage.builds.claim(dead_worker(), limit=1) is not None
+    assert recover(house, build).status is BuildStatus.QUEUED
 
 
 def test_one_build_that_cannot_be_recovered_does_not_keep_the_others(
