@@ -25,23 +25,28 @@ if TYPE_CHECKING:
 @click.command(cls=AdminCommand)
 @click.argument("deployment")
 @click.option("--build", "number", type=int, metavar="N", help="The log of build N instead of the server's.")
+@click.option("--replica", type=int, metavar="N", help="That of server N of several, from 0.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with new lines until the server or build has ended.")
 @click.option("--tail", type=click.IntRange(min=0), metavar="N", help="Only the last N lines that are there.")
 @click.pass_obj
-def logs(session: Session, deployment: str, number: int | None, follow: bool, tail: int | None) -> None:
+def logs(
+    session: Session, deployment: str, number: int | None, replica: int | None, follow: bool, tail: int | None
+) -> None:
     """Show what a deployment's server printed, or the log of a build."""
+    if number is not None and replica is not None:
+        raise click.UsageError("A build has one log, whatever servers it has: give --build or --replica.")
     output = session.output
     with session.open_admin() as admin:
         live = admin.deployments.get(deployment)
         source: LiveDeployment | LiveBuild = _get_build(admin, live, number) if number is not None else live
-        present = _read(session, admin, live, source)
+        present = _read(session, admin, live, source, replica)
         last = present[-1].number if present else 0
         present = _cut(present, tail)
         if not follow:
             _write(output, present)
             return
         try:
-            _write(output, _chain(present, source, last))
+            _write(output, _chain(present, source, last, replica))
         except KeyboardInterrupt:
             # The usual way to end following: nothing is wrong, and the reader knows it.
             raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
@@ -67,36 +72,42 @@ def _get_build(admin: MastraAdmin, live: LiveDeployment, number: int) -> LiveBui
 
 
 def _read(
-    session: Session, admin: MastraAdmin, live: LiveDeployment, source: LiveDeployment | LiveBuild
+    session: Session,
+    admin: MastraAdmin,
+    live: LiveDeployment,
+    source: LiveDeployment | LiveBuild,
+    replica: int | None,
 ) -> Sequence[LogLine]:
     from mastra_admin_sdk.services.objects import LiveBuild
 
     if isinstance(source, LiveBuild):
         return source.logs()
     try:
-        return live.server_log()
+        return live.server_log(replica=replica)
     except NotFound as exc:
         builds = live.builds
-        if not builds:
+        if not builds or replica:
             raise
         name = name_deployment(admin, live.record)
         hint = f"Its build has a log: {session.suggest(f'logs {name} --build {builds[0].number}')}"
         raise NotFound(exc.message, hint=hint) from exc
 
 
-def _follow(source: LiveDeployment | LiveBuild, after: int) -> Iterator[LogLine]:
+def _follow(source: LiveDeployment | LiveBuild, after: int, replica: int | None) -> Iterator[LogLine]:
     from mastra_admin_sdk.services.objects import LiveBuild
 
-    return source.follow(after) if isinstance(source, LiveBuild) else source.follow_log(after)
+    return source.follow(after) if isinstance(source, LiveBuild) else source.follow_log(after, replica=replica)
 
 
 def _cut(lines: Sequence[LogLine], tail: int | None) -> Sequence[LogLine]:
     return lines if tail is None else list(deque(lines, maxlen=tail))
 
 
-def _chain(present: Sequence[LogLine], source: LiveDeployment | LiveBuild, last: int) -> Iterator[LogLine]:
+def _chain(
+    present: Sequence[LogLine], source: LiveDeployment | LiveBuild, last: int, replica: int | None
+) -> Iterator[LogLine]:
     yield from present
-    yield from _follow(source, last)
+    yield from _follow(source, last, replica)
 
 
 def _write(output: Output, lines: Iterable[LogLine]) -> None:

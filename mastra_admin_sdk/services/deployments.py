@@ -207,9 +207,10 @@ class DeploymentService:
         """True when a server of a deployment that became healthy exists at this moment."""
         return bool(self._path.servers.list_running(deployment_id))
 
-    def last_process(self, deployment_id: str) -> Process | None:
-        """Return the newest process of a deployment, ended or not."""
-        return next(iter(self._parts.storage.processes.list(deployment_id)), None)
+    def last_process(self, deployment_id: str, replica: int | None = None) -> Process | None:
+        """Return the newest process of a deployment, or of one of its replicas, ended or not."""
+        known = self._parts.storage.processes.list(deployment_id)
+        return next((item for item in known if replica in (None, item.replica)), None)
 
     def list_urls(self, deployment: Deployment) -> Sequence[str]:
         """Return the addresses that a deployment answers on, its main one first, its own domains last."""

@@ -495,14 +495,17 @@ class LiveDeployment:
         """Return its log lines; filters as in `MastraAdmin.logs`."""
         return self._services.telemetry.logs(deployment=self.record, **filters)
 
-    def server_log(self, after: int = 0) -> Sequence[LogLine]:
-        """Return what its newest server printed, line by line; the lines with a number above ``after``."""
-        process = self._newest_process()
+    def server_log(self, after: int = 0, *, replica: int | None = None) -> Sequence[LogLine]:
+        """Return what its newest server printed, line by line; the lines with a number above ``after``.
+
+        ``replica`` chooses one of several servers by its number.
+        """
+        process = self._newest_process(replica)
         return list(read_lines(Path(process.log_path or ""), after))
 
-    def follow_log(self, after: int = 0) -> Iterator[LogLine]:
-        """Yield what its newest server prints, as it comes, until that server has ended."""
-        process = self._newest_process()
+    def follow_log(self, after: int = 0, *, replica: int | None = None) -> Iterator[LogLine]:
+        """Yield what its newest server prints, as it comes, until that server has ended; ``replica`` as above."""
+        process = self._newest_process(replica)
         storage = self._services.parts.storage
 
         def is_over() -> bool:
@@ -514,8 +517,10 @@ class LiveDeployment:
         record = self.record
         return render_deployment(record.slug, record.status, record.public_url, record.status_reason)
 
-    def _newest_process(self) -> Process:
-        process = self._services.deployments.last_process(self.id)
+    def _newest_process(self, replica: int | None) -> Process:
+        process = self._services.deployments.last_process(self.id, replica)
+        if process is None and replica:
+            raise NotFound(f"{self.record.slug} never had a server {replica}.", hint="Numbers begin at 0.")
         if process is None:
             raise NotFound(f"{self.record.slug} never had a server.", hint="Deploy it first.")
         return process

@@ -17,7 +17,7 @@ from fixtures.quick import is_replaced, wait_until, write_source
 
 from mastra_admin_sdk import MastraAdmin
 from mastra_admin_sdk.adapters.runner.local.processes import is_living
-from mastra_admin_sdk.errors import BuildError, RequestFailed, ServerUnhealthy
+from mastra_admin_sdk.errors import BuildError, NotFound, RequestFailed, ServerUnhealthy
 from mastra_admin_sdk.models import DesiredState, Process, ProcessStatus
 from mastra_admin_sdk.services import restarts
 from mastra_admin_sdk.services.objects import LiveDeployment
@@ -218,6 +218,9 @@ def test_servers_that_share_an_address_are_scaled_and_replaced_without_losing_a_
         live.restart()
     assert failed == []
     assert len(live.processes) == 1
+    assert any("serving version v2" in line.text for line in live.server_log(replica=2))
+    with pytest.raises(NotFound, match="never had a server 7"):
+        live.server_log(replica=7)
     assert list(admin.runner.find_servers()) == [live.processes[0].id]
 
 

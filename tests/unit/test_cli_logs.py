@@ -75,7 +75,7 @@ def test_interrupted_following_is_still_one_json_array(
 ) -> None:
     from mastra_admin_sdk.services.objects import LiveDeployment
 
-    def interrupt(*_: object) -> object:
+    def interrupt(live: LiveDeployment, after: int = 0, *, replica: int | None = None) -> object:
         raise KeyboardInterrupt
 
     command_line.deploy()
