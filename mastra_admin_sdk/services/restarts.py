@@ -7,10 +7,10 @@ once.
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from time import monotonic as read_clock
 
 from mastra_admin_sdk.host import boot_id
 from mastra_admin_sdk.models import Deployment, Process, ProcessStatus, utc_now
@@ -68,7 +68,7 @@ class Restarts:
     def is_due(self, deployment_id: str, replica: int) -> bool:
         """True when the pause before the next start of a replica is over."""
         with self._lock:
-            return time.monotonic() >= self._not_before.get((deployment_id, replica), 0.0)
+            return read_clock() >= self._not_before.get((deployment_id, replica), 0.0)
 
     def begin(self, deployment_id: str, replica: int, ends: int) -> None:
         """Note a start, and the pause before the next one should this one fail; ``ends`` is how often it ended."""
@@ -77,7 +77,7 @@ class Restarts:
             # What fails without a server that ended (no port, no router) is tried again too, ever more slowly.
             self._attempts[key] += 1
             power = min(16, max(ends, self._attempts[key] - 1))
-            self._not_before[key] = time.monotonic() + min(_LONGEST_PAUSE, 2.0**power)
+            self._not_before[key] = read_clock() + min(_LONGEST_PAUSE, 2.0**power)
 
     def succeed(self, deployment_id: str, replica: int) -> None:
         """Note that the start made it; the pause stays, for a server that ends again soon."""
