@@ -82,13 +82,12 @@ class SqlBuilds(StatefulRepository[Build], BuildRepository):
         return self._transition(build_id, to, expected, values, only=only, refusal=_explain_lost_claim)
 
     def claim(self, worker_id: str, *, limit: int) -> Build | None:
-        statement = _make_claim(worker_id, limit)
-
         def work(connection: Connection) -> Row | None:
             # The count of active builds is only true while nobody else claims. The lock is taken by a statement of
             # its own, because a statement sees the table as it was when it began.
             self._database.lock(connection, "claim")
-            return connection.execute(statement).mappings().one_or_none()
+            # Made only now: the time of a claim must not lie before that of a build which was queued meanwhile.
+            return connection.execute(_make_claim(worker_id, limit)).mappings().one_or_none()
 
         row = self._database.write(work)
         return None if row is None else self.codec.decode(row)
