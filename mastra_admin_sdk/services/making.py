@@ -134,7 +134,7 @@ class Making:
             source_hash=copy.hash,
             commit=copy.project.git_commit,
             cache_key=key,
-            stats={"source_files": copy.files, "source_bytes": copy.bytes},
+            stats={**work.build.stats, "source_files": copy.files, "source_bytes": copy.bytes},
         )
         return replace(work, build=build)
 

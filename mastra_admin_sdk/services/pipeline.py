@@ -39,6 +39,9 @@ from .servers import LaunchContext
 logger = logging.getLogger(__name__)
 
 ACTIVE = (BuildStatus.BUILDING, BuildStatus.DEPLOYING)
+REVIVED = "revived"
+"""Among the stats of a build: its deployment was stopped when it was asked for."""
+
 _LOCK_TIMEOUT = 180.0
 
 
@@ -255,11 +258,19 @@ class Pipeline:
         if not told.artifact:
             self.remove_artifact(build)
         cancelled = isinstance(error, BuildCancelled)
+        if cancelled and told.stats.get(REVIVED):
+            self._stop_again(told)
         words = error.message if cancelled else f"Build #{build.number} failed: {error.message}"
         self.settle_deployment(build.deployment_id, words)
         to = BuildStatus.CANCELLED if cancelled else BuildStatus.FAILED
         self._parts.record(to.value, "build", build.id, number=build.number, message=error.message)
         return self._parts.storage.builds.transition(build.id, to, expected=ACTIVE, generation=build.generation)
+
+    def _stop_again(self, build: Build) -> None:
+        """Leave a deployment stopped that only a cancelled build would have started, unless another one will."""
+        waiting = self._parts.storage.builds.list(build.deployment_id, statuses=[BuildStatus.QUEUED])
+        if not waiting and not self._path.servers.list_alive(build.deployment_id):
+            self._parts.storage.deployments.update(build.deployment_id, desired_state=DesiredState.STOPPED)
 
     def remove_artifact(self, build: Build) -> None:
         """Remove what a build made, finished or not."""

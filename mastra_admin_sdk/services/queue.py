@@ -36,7 +36,7 @@ from .bell import Bell
 from .failures import describe_error
 from .live import PathToLive, lock_name
 from .parts import Parts
-from .pipeline import ACTIVE, Pipeline
+from .pipeline import ACTIVE, REVIVED, Pipeline
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +102,8 @@ class BuildQueue:
             for older in self._list_replaceable(deployment.id, build.ref):
                 build = replace(build, priority=max(build.priority, older.priority), fresh=build.fresh or older.fresh)
         if revive:
+            if self._parts.storage.deployments.get(deployment.id).desired_state is DesiredState.STOPPED:
+                build = replace(build, stats={**build.stats, REVIVED: True})
             self._parts.storage.deployments.update(deployment.id, desired_state=DesiredState.RUNNING)
         build = self._parts.storage.builds.create(build)
         self._parts.record("queue", "build", build.id, number=build.number, kind=kind.value, trigger=trigger.value)

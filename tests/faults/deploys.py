@@ -192,7 +192,9 @@ class Drill:
         wanted = self.expected[app]
         if self.stage.ask(app) != wanted:
             return False
-        if live.status != (DeploymentStatus.STOPPED if wanted is None else DeploymentStatus.RUNNING):
+        # A build that failed leaves an app that was stopped as failed: it was meant to run by then.
+        at_rest = (DeploymentStatus.STOPPED, DeploymentStatus.FAILED)
+        if live.status not in (at_rest if wanted is None else (DeploymentStatus.RUNNING,)):
             return False
         build = live.build
         return build is not None and build.record.is_final

@@ -10,7 +10,15 @@ import pytest
 from fixtures.house import House, dead_worker
 from fixtures.quick import wait_until
 
-from mastra_admin_sdk.models import Build, BuildStatus, Deployment, DeploymentStatus, ProcessStatus, Strategy
+from mastra_admin_sdk.models import (
+    Build,
+    BuildStatus,
+    Deployment,
+    DeploymentStatus,
+    DesiredState,
+    ProcessStatus,
+    Strategy,
+)
 from mastra_admin_sdk.services.phases import PhaseClock
 
 BEFORE_THE_SWITCH = ("copy", "install", "build", "start", "health", "route")
@@ -225,3 +233,20 @@ def test_a_begun_build_that_is_cancelled_in_the_queue_leaves_no_folder(house: Ho
     house.queue.recover()
     assert house.queue.cancel(build.id).status is BuildStatus.CANCELLED
     assert list(house.home.artifacts.glob("*")) == []
+
+
+@pytest.mark.parametrize("stage", BEFORE_THE_SWITCH)
+def test_a_stopped_deployment_is_stopped_again_when_the_build_that_would_start_it_is_cancelled(
+    house: House, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    deployment = house.add_deployment()
+    run_with_worker(house, house.queue.enqueue(deployment))
+    house.deployments.stop(house.storage.deployments.get(deployment.id))
+    house.source.write("weather", "new.txt", "changed")
+    slow_down(house, monkeypatch)
+    cancel_in(house, monkeypatch, stage)
+    build = run_with_worker(house, house.queue.enqueue(deployment))
+    found = house.storage.deployments.get(deployment.id)
+    assert build.status is BuildStatus.CANCELLED
+    assert (found.status, found.desired_state) == (DeploymentStatus.STOPPED, DesiredState.STOPPED)
+    assert_nothing_left(house, build)
