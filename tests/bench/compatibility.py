@@ -31,13 +31,13 @@ from mastra_admin_sdk.home import Home, open_home
 from mastra_admin_sdk.linelog import LineLog
 from mastra_admin_sdk.models import Artifact, BuildRequest, PackageManager, ServerIdentity, ServerSpec, SourceProject
 from tests.bench.compatibility_table import DOCUMENT, write_tables
-from tests.fixtures.managers import YARN_4, lock_project
+from tests.fixtures.managers import lock_project
 from tests.fixtures.servers import PROJECTS, find_free_port, make_runner, make_spec, never
 
 VERSIONS = ("0.10.15", "0.20.2", "0.24.9", "1.0.4", "1.17.0", "1.45.0", "1.71.0")
 """The versions of @mastra/core that are tried: the last of a line, the first 1.x that there is, the newest."""
 
-MANAGERS = ("npm", "pnpm", "yarn classic", "yarn 4", "bun", "pnpm workspace")
+MANAGERS = ("pnpm", "bun")
 """The package managers that are tried with the newest version of Mastra, with a lock file."""
 
 CLI_OF_NEWEST = "1.31.0"
@@ -94,22 +94,16 @@ def try_version(home: Home, version: str) -> Finding:
     """Build the app on one version of Mastra without a lock file and without a CLI of its own, run it and call it."""
     folder = home.path / "project"
     _write_project(folder, version)
-    return _try(home, folder, "", PackageManager.NPM, Finding(version))
+    return _try(home, folder, PackageManager.NPM, Finding(version))
 
 
 def try_manager(home: Home, name: str) -> Finding:
     """Build the app on the newest Mastra with a package manager and a lock file of it, run it and call it."""
     folder = home.path / "project"
-    kind = PackageManager(name.split()[0])
-    subdir = "apps/agent" if name.endswith("workspace") else ""
-    _write_project(folder / subdir, VERSIONS[-1], cli=CLI_OF_NEWEST)
-    if subdir:
-        _write_workspace(folder, folder / subdir)
-    if name == "yarn 4":
-        (folder / ".yarnrc.yml").write_text(YARN_4)
+    kind = PackageManager(name)
+    _write_project(folder, VERSIONS[-1], cli=CLI_OF_NEWEST)
     manager = lock_project(home, kind, folder, os.environ)
-    name = f"{manager.name}{', in a workspace' if subdir else ''}"
-    return _try(home, folder, subdir, kind, Finding(VERSIONS[-1], name, cli=CLI_OF_NEWEST))
+    return _try(home, folder, kind, Finding(VERSIONS[-1], manager.name, cli=CLI_OF_NEWEST))
 
 
 # --- the app ----------------------------------------------------------------------------------------------------------
@@ -124,27 +118,14 @@ def _write_project(folder: Path, version: str, *, cli: str | None = None) -> Non
     (folder / "package.json").write_text(json.dumps(package))
 
 
-def _write_workspace(root: Path, project: Path) -> None:
-    """Make a monorepo around the project: a member that it uses has to be built first."""
-    shutil.copytree(PROJECTS / "workspace_member", root / "packages" / "wording")
-    package = json.loads((project / "package.json").read_text())
-    package["dependencies"]["@acme/wording"] = "workspace:*"
-    (project / "package.json").write_text(json.dumps(package))
-    index = project / "src" / "mastra" / "index.ts"
-    text = index.read_text().replace("`Hello, ${", "`${hello}, ${")
-    index.write_text(f"import {{ hello }} from '@acme/wording';\n{text}")
-    (root / "package.json").write_text('{"name": "acme", "private": true}')
-    (root / "pnpm-workspace.yaml").write_text("packages:\n  - apps/*\n  - packages/*\n")
-
-
 # --- trying -----------------------------------------------------------------------------------------------------------
 
 
-def _try(home: Home, folder: Path, subdir: str, kind: PackageManager, finding: Finding) -> Finding:
+def _try(home: Home, folder: Path, kind: PackageManager, finding: Finding) -> Finding:
     runner = make_runner(home)
     started = time.monotonic()
     try:
-        artifact = _build(home, runner, folder, subdir, kind)
+        artifact = _build(home, runner, folder, kind)
     except MastraAdminError as exc:
         return replace(finding, trouble=_explain(exc))
     cli = finding.cli or _name_cli(artifact)
@@ -152,11 +133,11 @@ def _try(home: Home, folder: Path, subdir: str, kind: PackageManager, finding: F
     return _run(home, runner, artifact, built)
 
 
-def _build(home: Home, runner: LocalRunner, folder: Path, subdir: str, kind: PackageManager) -> Artifact:
+def _build(home: Home, runner: LocalRunner, folder: Path, kind: PackageManager) -> Artifact:
     workspace = home.workspaces / "build"
     shutil.copytree(folder, workspace)
     source = SourceProject("source", "any-mastra", str(folder), package_manager=kind)
-    request = BuildRequest("build", source, workspace, home.artifacts / "build", subdir=subdir)
+    request = BuildRequest("build", source, workspace, home.artifacts / "build")
     with LineLog(home.build_logs / "build.log") as log:
         artifact = runner.build(request, log, never, lambda _: None)
         runner.settle_build("build", workspace, succeeded=False)

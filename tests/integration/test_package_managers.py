@@ -147,7 +147,30 @@ def test_a_lock_file_that_does_not_agree_is_named_with_what_to_do(
     assert f"run `{case.kind} install` in the project" in caught.value.hint
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.id in {"pnpm", "yarn-classic", "yarn-berry", "bun"}])
+@pytest.mark.parametrize(
+    ("made_by", "name"),
+    [
+        pytest.param("pnpm@7.33.0", "pnpm@7.33.7", id="pnpm-7"),
+        pytest.param("pnpm@9.0.0", "pnpm@10.34.9", id="pnpm-9"),
+        pytest.param("pnpm@12.21.0", "pnpm@10.34.9", id="pnpm-12"),
+        pytest.param("yarn@3.2.4", "yarn@3.8.7", id="yarn-3"),
+        pytest.param("yarn@4.0.1", "yarn@4.0.2", id="yarn-4.0"),
+        pytest.param("yarn@4.5.0", "yarn@4.12.0", id="yarn-4"),
+        pytest.param("bun@1.2.23", "bun@1.4.5", id="bun-1.2"),
+    ],
+)
+def test_a_lock_file_of_another_version_is_followed(
+    home: Home, runner: LocalRunner, tmp_path: Path, made_by: str, name: str
+) -> None:
+    kind = PackageManager(made_by.partition("@")[0])
+    folder = write_project(tmp_path / "project", Case(kind, name, "", declared=made_by))
+    assert lock_project(home, kind, folder, ENVIRONMENT).name == made_by
+    change(folder, packageManager="")
+    _, told = build(home, runner, make_request(home, kind, folder))
+    assert f"Package manager: {name} (from registry)" in told
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.id in {"pnpm", "yarn-berry", "bun"}])
 def test_a_project_without_a_lock_file_is_built_and_told_so(
     home: Home, runner: LocalRunner, tmp_path: Path, case: Case
 ) -> None:

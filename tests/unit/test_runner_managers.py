@@ -83,6 +83,9 @@ def put_on_path(folder: Path, name: str, version: str) -> str:
         pytest.param(YARN, "yarn.lock", "# yarn lockfile v1\n", "1.22.22", id="yarn-classic"),
         pytest.param(YARN, "yarn.lock", "__metadata:\n  version: 6\n", "3.8.7", id="yarn-3"),
         pytest.param(YARN, "yarn.lock", "# x\n__metadata:\n  version: 8\n  cacheKey: 10\n", "4.12.0", id="yarn-4"),
+        pytest.param(
+            YARN, "yarn.lock", '__metadata:\n  version: 8\n\n"a":\n  checksum: 0f3c\n', "4.0.2", id="yarn-4.0"
+        ),
         pytest.param(YARN, "yarn.lock", "__metadata:\n  version: 10\n", "4.18.1", id="yarn-4-of-a-later-format"),
         pytest.param(YARN, None, "", "1.22.22", id="yarn-unlocked"),
         pytest.param(BUN, "bun.lock", '{"lockfileVersion": 1}', "1.4.5", id="bun"),

@@ -1,7 +1,7 @@
 """Asks a server whether it works, and the kernel whether the answer came from it.
 
 Mastra answers ``GET /health`` with 200 whatever ``apiPrefix`` and ``auth`` an app sets: the route is outside of both.
-An app's own middleware can put 401 or 403 before it, and Mastra before 0.24 has no such route and answers 404: these
+An app's own middleware can put 401 or 403 before it, and Mastra before 0.20 has no such route and answers 404: these
 are answers of a working server too. Only a server error isn't.
 """
 

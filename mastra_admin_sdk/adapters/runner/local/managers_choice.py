@@ -25,6 +25,7 @@ LOCK_FILES: Mapping[PackageManager, tuple[str, ...]] = {
 _DECLARED = re.compile(r"\s*(npm|pnpm|yarn|bun)@([0-9][0-9A-Za-z.-]*)(?:\+[0-9A-Za-z.-]+)?\s*")
 _PNPM_FORMAT = re.compile(r"^lockfileVersion: *['\"]?(\d+)(?:\.(\d+))?", re.M)
 _BERRY_FORMAT = re.compile(r"^__metadata:\s*\n\s+version: *['\"]?(\d+)", re.M)
+_PLAIN_CHECKSUM = re.compile(r"^  checksum: [0-9a-f]+$", re.M)
 _RELEASE = re.compile(r"""^yarnPath: *["']?([^"'\s#]+)["']?\s*(?:#.*)?$""", re.M)
 _RELEASE_VERSION = re.compile(r"(\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)\.[cm]?js$")
 
@@ -33,6 +34,7 @@ _PNPM_BY_FORMAT: Mapping[int, str] = {5: "7.33.7", 6: "8.15.9", 9: _NEWEST_PNPM}
 _AFTER_PNPM_10 = "12.21.0"
 _CLASSIC_YARN = "1.22.22"
 _YARN_4 = "4.18.1"
+_YARN_4_WITH_PLAIN_CHECKSUMS = "4.0.2"
 _YARN_BY_FORMAT: Mapping[int, str] = {6: "3.8.7", 8: "4.12.0"}
 _BUN = "1.4.5"
 
@@ -124,5 +126,7 @@ def _choose_yarn(head: str, *, is_berry: bool, has_lock: bool) -> str:
     match = _BERRY_FORMAT.search(head)
     if match:
         wanted = int(match[1])
+        if wanted in (7, 8) and _PLAIN_CHECKSUM.search(head):
+            return _YARN_4_WITH_PLAIN_CHECKSUMS
         return next((version for last, version in _YARN_BY_FORMAT.items() if wanted <= last), _YARN_4)
     return _YARN_4 if is_berry and not has_lock else _CLASSIC_YARN
