@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .admin import MastraAdmin
     from .errors import MastraAdminError
     from .services.objects import LiveBuild, LiveDeployment
-    from .services.traces import Trace
+    from .services.telemetry.traces import Trace
 
 __version__ = "0.1.0"
 
@@ -32,7 +32,7 @@ _HOMES = {
     "MastraAdminError": ".errors",
     "PostgresAdminStorage": ".adapters.storage.sql",
     "SqliteAdminStorage": ".adapters.storage.sql",
-    "Trace": ".services.traces",
+    "Trace": ".services.telemetry.traces",
 }
 
 __all__ = [

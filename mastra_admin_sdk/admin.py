@@ -21,40 +21,40 @@ from .ports.runner import Runner
 from .ports.source import ProjectSource
 from .ports.storage import AdminStorage
 from .services.actors import Origin, acting
-from .services.background import Background, Duty
+from .services.background.background import Background, Duty
+from .services.builds.diffs import BuildDiff, compare_builds
+from .services.builds.pipeline import Pipeline
+from .services.builds.queue import BuildQueue
+from .services.builds.waiting import BuildWaiter, OnProgress
+from .services.builds.worker import BuildWorker
 from .services.collections import BuildCollection, DeploymentCollection, EventCollection
-from .services.deployments import DeploymentService
-from .services.diffs import BuildDiff, compare_builds
+from .services.deployments.lifetimes import Ttl
+from .services.deployments.live import PathToLive
+from .services.deployments.previews import read_ttl
+from .services.deployments.service import DeploymentService
 from .services.doctor import Check, examine
-from .services.ingestion import Ingester
-from .services.janitor import Janitor
+from .services.environment.secrets import SecretBox
+from .services.keeping.janitor import Janitor
+from .services.keeping.removals import Removals
+from .services.keeping.retention import Retention
 from .services.leases import LeaseKeeper
-from .services.lifetimes import Ttl
-from .services.live import PathToLive
 from .services.objects import LiveBuild, LiveDeployment, Services
 from .services.overview import Overview, look_around
 from .services.parts import Parts
-from .services.pipeline import Pipeline
-from .services.previews import read_ttl
-from .services.processes import ProcessCollection
-from .services.projects import ProjectService, TeamService
-from .services.queue import BuildQueue
+from .services.projects.service import ProjectService, TeamService
 from .services.references import BuildRef, DeploymentRef, ProjectRef, Resolver
-from .services.removals import Removals
-from .services.retention import Retention
-from .services.schedules import ROLE as SCHEDULER
-from .services.schedules import Scheduler, ScheduleService
-from .services.secrets import SecretBox
 from .services.shutdown import shut_down
-from .services.supervision import Supervisor
-from .services.telemetry import TelemetryService
-from .services.traces import Trace
-from .services.waiting import BuildWaiter, OnProgress
-from .services.watching import REMOTE_ROLE as POLLER
-from .services.watching import ROLE as WATCHER
-from .services.watching import Watcher
-from .services.webhooks import WebhookService
-from .services.worker import BuildWorker
+from .services.supervision.processes import ProcessCollection
+from .services.supervision.supervisor import Supervisor
+from .services.telemetry.ingestion import Ingester
+from .services.telemetry.service import TelemetryService
+from .services.telemetry.traces import Trace
+from .services.triggers.schedules import ROLE as SCHEDULER
+from .services.triggers.schedules import Scheduler, ScheduleService
+from .services.triggers.watching import REMOTE_ROLE as POLLER
+from .services.triggers.watching import ROLE as WATCHER
+from .services.triggers.watching import Watcher
+from .services.triggers.webhooks import WebhookService
 from .settings import load_settings
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from mastra_admin_sdk.models import Build, Deployment, Process, Project, Team
-from mastra_admin_sdk.services.sources import name_source
+from mastra_admin_sdk.services.projects.sources import name_source
 
 
 def shape_team(team: Team) -> dict[str, Any]:

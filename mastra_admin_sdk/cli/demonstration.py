@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from mastra_admin_sdk.admin import MastraAdmin
     from mastra_admin_sdk.services.objects import LiveDeployment
-    from mastra_admin_sdk.services.traces import Trace
+    from mastra_admin_sdk.services.telemetry.traces import Trace
 
 WORKFLOW = "forecast"
 QUESTION = "What is the weather in Paris?"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mastra_admin_sdk.services.env_files import read_env_file
+from mastra_admin_sdk.services.environment.files import read_env_file
 
 from .following import BACKGROUND, follow_build
 from .group import AdminCommand

@@ -53,7 +53,7 @@ def follow_build(session: Session, admin: MastraAdmin, build: LiveBuild, name: s
 
 def _watch(admin: MastraAdmin, build: LiveBuild, show: ShowBuild) -> bool:
     """Watch a build that the background process works on; False when there is no such process (any more)."""
-    from mastra_admin_sdk.services.waiting import make_error
+    from mastra_admin_sdk.services.builds.waiting import make_error
 
     while True:
         # First who works, then how far it is: a process that ends in between may have finished it.

@@ -41,7 +41,9 @@ _since = click.option("--since", metavar="TIME", help="An age such as 24h or 7d,
 @click.command(cls=AdminCommand)
 @click.argument("deployment", required=False)
 @click.option("--project", help="Those of all its deployments.")
-@click.option("--status", type=click.Choice([item.value for item in BuildStatus]), help="Those that ended so, or are so.")
+@click.option(
+    "--status", type=click.Choice([item.value for item in BuildStatus]), help="Those that ended so, or are so."
+)
 @_since
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many at most.")
 @click.pass_obj

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mastra_admin_sdk.services.sources import name_source
+from mastra_admin_sdk.services.projects.sources import name_source
 
 from .group import AdminCommand, make_common_options
 from .output import Output, shorten_path, wrap

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from mastra_admin_sdk.errors import Conflict, InvalidInput, NotFound, ToolMissing
 from mastra_admin_sdk.models import Deployment, Project, SourceProject, SourceType, Team
-from mastra_admin_sdk.services.addresses import make_slug
-from mastra_admin_sdk.services.sources import name_source
+from mastra_admin_sdk.services.deployments.addresses import make_slug
+from mastra_admin_sdk.services.projects.sources import name_source
 
 if TYPE_CHECKING:
     from mastra_admin_sdk.admin import MastraAdmin

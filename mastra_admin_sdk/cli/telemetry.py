@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mastra_admin_sdk.admin import MastraAdmin
-    from mastra_admin_sdk.services.traces import Trace
+    from mastra_admin_sdk.services.telemetry.traces import Trace
 
 _ID_LENGTH = 32
 _SHORT_ID_LENGTH = 12

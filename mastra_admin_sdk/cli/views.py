@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mastra_admin_sdk.models import Build, Deployment, DeploymentStatus, Process, Project, SourceProject, utc_now
-from mastra_admin_sdk.services.sources import name_source
+from mastra_admin_sdk.services.projects.sources import name_source
 
 if TYPE_CHECKING:
     from mastra_admin_sdk.services.overview import DeploymentView, ServerView

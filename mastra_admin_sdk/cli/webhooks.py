@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mastra_admin_sdk.services.webhooks import Webhook
+from mastra_admin_sdk.services.triggers.webhooks import Webhook
 
 from .group import AdminCommand
 from .session import Session

@@ -132,7 +132,7 @@ class Build:
     ``env_snapshot`` is the encrypted environment it ran with, which a rollback starts again.
     ``ref`` is what was asked for of a git source, ``commit`` what it was; ``actor`` is who asked.
     ``cache_key`` stands for everything that went into the artifact: a build of equal key may run the same one, unless
-    ``fresh`` was asked for. ``stats`` are figures of the build (see `services.history`).
+    ``fresh`` was asked for. ``stats`` are figures of the build (see `services.history.records`).
     ``worker_id``, ``generation`` and ``heartbeat_at`` belong to the claim (see ports.storage).
     """
 

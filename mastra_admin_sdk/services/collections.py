@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_admin_sdk.models import Build, BuildStatus, Deployment, Event, choose
 
-from .history import find_builds, frame_builds, frame_deployments, frame_events
+from .history.records import find_builds, frame_builds, frame_deployments, frame_events
 from .objects import LiveBuild, LiveDeployment, Services
 from .parts import Parts
 from .references import BuildRef, DeploymentRef, ProjectRef
-from .telemetry import Moment, parse_moment
+from .telemetry.service import Moment, parse_moment
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from mastra_admin_sdk.errors import MastraAdminError, NoFreePort
 from mastra_admin_sdk.models import ProcessStatus, SourceProject
 
+from .deployments.servers import ALIVE, identify
 from .parts import Parts
-from .servers import ALIVE, identify
-from .strays import find_strays
+from .supervision.strays import find_strays
 
 
 @dataclass(frozen=True, slots=True)

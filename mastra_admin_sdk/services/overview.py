@@ -9,20 +9,20 @@ from typing import Any
 
 from mastra_admin_sdk.errors import NotFound
 from mastra_admin_sdk.models import Build, BuildStatus, Deployment, Process, Project, ServerUsage, Team
+from mastra_admin_sdk.services.deployments.studio import find_studio_url
 
-from .crew import do_together
-from .ingestion import ROLE as INGESTER
-from .ingestion import Ingester, Lag
-from .janitor import ROLE as JANITOR
+from .builds.pipeline import ACTIVE
+from .deployments.servers import ALIVE, identify
+from .keeping.janitor import ROLE as JANITOR
 from .parts import Parts
-from .pipeline import ACTIVE
-from .schedules import ROLE as SCHEDULER
-from .servers import ALIVE, identify
-from .studio import find_studio_url
-from .supervision import ROLE as SUPERVISOR
-from .watching import REMOTE_ROLE as POLLER
-from .watching import ROLE as WATCHER
-from .watching import read_watch_errors
+from .supervision.crew import do_together
+from .supervision.supervisor import ROLE as SUPERVISOR
+from .telemetry.ingestion import ROLE as INGESTER
+from .telemetry.ingestion import Ingester, Lag
+from .triggers.schedules import ROLE as SCHEDULER
+from .triggers.watching import REMOTE_ROLE as POLLER
+from .triggers.watching import ROLE as WATCHER
+from .triggers.watching import read_watch_errors
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from mastra_admin_sdk.ports.storage import AdminStorage
 from mastra_admin_sdk.settings import Settings
 
 from .actors import Acting, Origin, who_acts
+from .environment.secrets import SecretBox
 from .leases import HeldLease, LeaseKeeper
-from .secrets import SecretBox
 
 
 @dataclass(frozen=True, slots=True)

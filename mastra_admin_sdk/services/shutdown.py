@@ -10,11 +10,11 @@ from functools import partial
 from mastra_admin_sdk.errors import MastraAdminError, ServerError
 from mastra_admin_sdk.models import Deployment, DeploymentStatus
 
-from .live import PathToLive, lock_name
+from .builds.pipeline import ACTIVE
+from .builds.queue import BuildQueue
+from .deployments.live import PathToLive, lock_name
 from .parts import Parts
-from .pipeline import ACTIVE
-from .queue import BuildQueue
-from .strays import end_stray, find_strays
+from .supervision.strays import end_stray, find_strays
 
 logger = logging.getLogger(__name__)
 

@@ -62,7 +62,7 @@ def test_every_field_of_every_record_comes_back(storage: AdminStorage) -> None:
     deployment = Deployment(
         project.id, "feature/x", "feature-x", DeploymentType.PREVIEW, DeploymentStatus.STOPPED, DesiredState.STOPPED,
         Strategy.RECREATE, None, None, "http://x.localhost:8080", env, 3, "because", 3, 512, 10,
-        ("a.example.com", "b.example.com"), Tls.AUTO, True, 7, EARLIER, created_at=EARLIER, updated_at=EARLIER,
+        ("a.example.com", "b.example.com"), Tls.AUTO, True, 7, 3600, EARLIER, created_at=EARLIER, updated_at=EARLIER,
     )  # fmt: skip
     build = Build(
         deployment.id, 1, BuildKind.ROLLBACK, BuildTrigger.WATCH, BuildStatus.FAILED, -5, "logs/1.log", EARLIER,

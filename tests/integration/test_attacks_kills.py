@@ -13,7 +13,7 @@ from fixtures.quick import wait_until, write_source
 from mastra_admin_sdk import MastraAdmin
 from mastra_admin_sdk.errors import RequestFailed
 from mastra_admin_sdk.models import ProcessStatus
-from mastra_admin_sdk.services.requests import request
+from mastra_admin_sdk.services.deployments.requests import request
 
 pytestmark = pytest.mark.slow
 

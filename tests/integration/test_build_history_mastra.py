@@ -12,9 +12,9 @@ from fixtures.servers import make_runner, make_spec, never, open_clean_home
 
 from mastra_admin_sdk.adapters.runner.local import LocalRunner
 from mastra_admin_sdk.models import Artifact, Build, Process, ServerIdentity
-from mastra_admin_sdk.services.diffs import compare_builds
-from mastra_admin_sdk.services.inventory import Inventory, take_inventory
-from mastra_admin_sdk.services.manifests import read_resolved, save_manifest
+from mastra_admin_sdk.services.builds.diffs import compare_builds
+from mastra_admin_sdk.services.builds.inventory import Inventory, take_inventory
+from mastra_admin_sdk.services.builds.manifests import read_resolved, save_manifest
 
 pytestmark = [pytest.mark.mastra, pytest.mark.slow, pytest.mark.timeout(900)]
 

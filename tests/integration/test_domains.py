@@ -14,7 +14,7 @@ from fixtures.quick import find_free_port, wait_until, write_source
 from mastra_admin_sdk import MastraAdmin
 from mastra_admin_sdk.adapters.router.caddy import LocalRouter
 from mastra_admin_sdk.errors import RequestFailed, RouterError
-from mastra_admin_sdk.services.requests import request
+from mastra_admin_sdk.services.deployments.requests import request
 
 pytestmark = pytest.mark.slow
 

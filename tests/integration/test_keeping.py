@@ -18,7 +18,7 @@ from fixtures.quick import wait_until, write_source
 from mastra_admin_sdk import MastraAdmin
 from mastra_admin_sdk.errors import InvalidInput, NotFound
 from mastra_admin_sdk.models import Project, utc_now
-from mastra_admin_sdk.services import background
+from mastra_admin_sdk.services.background import background
 from mastra_admin_sdk.services.objects import LiveDeployment
 
 pytestmark = pytest.mark.slow
@@ -122,7 +122,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from mastra_admin_sdk import MastraAdmin
-from mastra_admin_sdk.services import retention
+from mastra_admin_sdk.services.keeping import retention
 
 def stop_here(paths, check):
     print("taken away", flush=True)

@@ -22,7 +22,7 @@ from mastra_admin_sdk.adapters.router.caddy import LocalRouter
 from mastra_admin_sdk.errors import RouterError
 from mastra_admin_sdk.home import open_home
 from mastra_admin_sdk.models import Route
-from mastra_admin_sdk.services.requests import request
+from mastra_admin_sdk.services.deployments.requests import request
 
 LEFT_BEHIND = Path(__file__).parents[1] / "oracle" / "left_behind.py"
 HOST = "agent-main.team.localhost"

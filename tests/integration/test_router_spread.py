@@ -19,7 +19,7 @@ from mastra_admin_sdk.adapters.router.caddy.config import PROBE_HEADER, TARGET_H
 from mastra_admin_sdk.errors import RequestFailed
 from mastra_admin_sdk.home import open_home
 from mastra_admin_sdk.models import Route
-from mastra_admin_sdk.services.requests import request
+from mastra_admin_sdk.services.deployments.requests import request
 
 HOST = "agent-main.team.localhost"
 

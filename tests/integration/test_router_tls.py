@@ -21,7 +21,7 @@ from mastra_admin_sdk.adapters.router.caddy.program import find_program
 from mastra_admin_sdk.errors import RouterError
 from mastra_admin_sdk.home import open_home
 from mastra_admin_sdk.models import Route, Tls
-from mastra_admin_sdk.services.requests import request
+from mastra_admin_sdk.services.deployments.requests import request
 
 HOST = "agents.example.com"
 PLAIN = "agent-main.team.localhost"

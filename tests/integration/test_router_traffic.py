@@ -20,7 +20,7 @@ from mastra_admin_sdk.adapters.router.caddy import LocalRouter
 from mastra_admin_sdk.errors import RequestFailed
 from mastra_admin_sdk.home import open_home
 from mastra_admin_sdk.models import Route
-from mastra_admin_sdk.services.requests import request
+from mastra_admin_sdk.services.deployments.requests import request
 
 HOST = "agent-main.team.localhost"
 BY_ADDRESS = "127.0.0.1"

@@ -145,9 +145,7 @@ def test_a_killed_shim_takes_its_server_along_and_counts_as_a_crash(
     assert is_refused(spec.port)
 
 
-def test_what_a_killed_shim_left_is_found_and_ended_by_stop(
-    home: Home, runner: LocalRunner, start: Start
-) -> None:
+def test_what_a_killed_shim_left_is_found_and_ended_by_stop(home: Home, runner: LocalRunner, start: Start) -> None:
     spec, server = start("forks_and_exits")
     marked, unmarked = get(spec.port)
     os.kill(server.shim_pid, signal.SIGKILL)

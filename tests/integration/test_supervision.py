@@ -19,8 +19,8 @@ from mastra_admin_sdk import MastraAdmin
 from mastra_admin_sdk.adapters.runner.local.processes import is_living
 from mastra_admin_sdk.errors import BuildError, NotFound, RequestFailed, ServerUnhealthy
 from mastra_admin_sdk.models import DesiredState, Process, ProcessStatus
-from mastra_admin_sdk.services import restarts
 from mastra_admin_sdk.services.objects import LiveDeployment
+from mastra_admin_sdk.services.supervision import restarts
 
 pytestmark = pytest.mark.slow
 

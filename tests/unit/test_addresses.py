@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mastra_admin_sdk.errors import InvalidInput
 from mastra_admin_sdk.models import DeploymentType
-from mastra_admin_sdk.services.addresses import make_deployment_slug, make_hosts, make_slug
+from mastra_admin_sdk.services.deployments.addresses import make_deployment_slug, make_hosts, make_slug
 
 LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 

@@ -9,7 +9,7 @@ from fixtures.cli import CommandLine
 
 from mastra_admin_sdk.cli.variables import parse_assignments
 from mastra_admin_sdk.errors import InvalidInput
-from mastra_admin_sdk.services.env_files import read_env_file
+from mastra_admin_sdk.services.environment.files import read_env_file
 
 
 @pytest.mark.parametrize(

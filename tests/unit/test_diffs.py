@@ -13,8 +13,14 @@ from fixtures.house import House
 from mastra_admin_sdk.display.text import measure
 from mastra_admin_sdk.errors import NotFound
 from mastra_admin_sdk.models import Build, BuildKind
-from mastra_admin_sdk.services.diffs import FILE_COLUMNS, PACKAGE_COLUMNS, THING_COLUMNS, BuildDiff, compare_builds
-from mastra_admin_sdk.services.manifests import remove_manifest, save_manifest
+from mastra_admin_sdk.services.builds.diffs import (
+    FILE_COLUMNS,
+    PACKAGE_COLUMNS,
+    THING_COLUMNS,
+    BuildDiff,
+    compare_builds,
+)
+from mastra_admin_sdk.services.builds.manifests import remove_manifest, save_manifest
 
 SECRET = "sesame-open"
 

@@ -9,7 +9,7 @@ from fixtures.house import House
 
 from mastra_admin_sdk.errors import InvalidInput, NotFound
 from mastra_admin_sdk.models import Build, BuildStatus, Deployment, Project, SourceType
-from mastra_admin_sdk.services.environment import Environment
+from mastra_admin_sdk.services.environment.service import Environment
 
 SECRET = "sesame-open"
 

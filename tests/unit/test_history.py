@@ -13,15 +13,15 @@ from fixtures.house import House
 from mastra_admin_sdk.errors import NotFound
 from mastra_admin_sdk.models import Build, BuildKind, BuildStatus, BuildTrigger, utc_now
 from mastra_admin_sdk.services.actors import Origin, acting
-from mastra_admin_sdk.services.columns import (
+from mastra_admin_sdk.services.history.columns import (
     BUILD_COLUMNS,
     DEPLOYMENT_COLUMNS,
     EVENT_COLUMNS,
     PROJECT_COLUMNS,
     TEAM_COLUMNS,
 )
-from mastra_admin_sdk.services.crew import Crew, do_together
-from mastra_admin_sdk.services.history import expect_seconds, find_builds, frame_builds, frame_events
+from mastra_admin_sdk.services.history.records import expect_seconds, find_builds, frame_builds, frame_events
+from mastra_admin_sdk.services.supervision.crew import Crew, do_together
 
 
 def list_dtypes(frame: pd.DataFrame) -> dict[str, str]:

@@ -19,15 +19,15 @@ from mastra_admin_sdk.errors import StorageError
 from mastra_admin_sdk.home import Home, open_home
 from mastra_admin_sdk.linelog import read_lines
 from mastra_admin_sdk.models import Artifact, BuildKind, Process
-from mastra_admin_sdk.services.inventory import describe_all, take_inventory
-from mastra_admin_sdk.services.leftovers import find_folders
-from mastra_admin_sdk.services.manifests import (
+from mastra_admin_sdk.services.builds.inventory import describe_all, take_inventory
+from mastra_admin_sdk.services.builds.manifests import (
     ManifestKeeper,
     load_manifest,
     read_resolved,
     remove_manifest,
     save_manifest,
 )
+from mastra_admin_sdk.services.keeping.leftovers import find_folders
 
 AGENT = {
     "name": "Weather Agent",

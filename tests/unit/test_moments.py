@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from mastra_admin_sdk.errors import InvalidInput
-from mastra_admin_sdk.services.telemetry import parse_moment
+from mastra_admin_sdk.services.telemetry.service import parse_moment
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from mastra_admin_sdk.errors import RequestFailed
 from mastra_admin_sdk.ports.router import ROUTER_HEADER, RouterEndpoint
-from mastra_admin_sdk.services.requests import request
+from mastra_admin_sdk.services.deployments.requests import request
 
 HOST = "weather-agent-main.search.localhost"
 

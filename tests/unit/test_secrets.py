@@ -10,7 +10,7 @@ import pytest
 
 from mastra_admin_sdk.errors import InvalidInput, SecretError
 from mastra_admin_sdk.models import EnvVar
-from mastra_admin_sdk.services.secrets import SecretBox, change_env, merge_env, open_env, read_or_make_key
+from mastra_admin_sdk.services.environment.secrets import SecretBox, change_env, merge_env, open_env, read_or_make_key
 
 
 def test_values_come_back_and_are_not_readable_at_rest(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mastra_admin_sdk.models import Build, BuildStatus, Deployment, Process
-from mastra_admin_sdk.services.artifacts import get_owner_id, list_doomed
+from mastra_admin_sdk.services.builds.artifacts import get_owner_id, list_doomed
 
 PLACES = ("main", "staging", "preview")
 SERVED = BuildStatus.SUCCEEDED

@@ -19,7 +19,7 @@ from mastra_admin_sdk.models import (
     ProcessStatus,
     Strategy,
 )
-from mastra_admin_sdk.services.phases import PhaseClock
+from mastra_admin_sdk.services.builds.phases import PhaseClock
 
 BEFORE_THE_SWITCH = ("copy", "install", "build", "start", "health", "route")
 
@@ -137,7 +137,7 @@ def test_a_recreate_cancelled_while_the_old_server_drains_brings_it_back(
 
 def slow_down(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let what comes after a cancel take a moment, as it does in reality: the worker is told by its pulse."""
-    from mastra_admin_sdk.services.worker import Pulse
+    from mastra_admin_sdk.services.builds.worker import Pulse
 
     check = Pulse.check
 
@@ -150,7 +150,7 @@ def slow_down(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_cancel_is_heard_at_once_in_the_same_process(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mastra_admin_sdk.services.worker._HEARTBEAT", 60.0)
+    monkeypatch.setattr("mastra_admin_sdk.services.builds.worker._HEARTBEAT", 60.0)
     build = start_hanging(house, house.add_deployment())
     worker = house.make_worker()
     worker.start()

@@ -10,8 +10,9 @@ from fixtures.quick import wait_until
 
 from mastra_admin_sdk.errors import SettingError
 from mastra_admin_sdk.models import Deployment, DeploymentStatus, Process, ProcessStatus, ServerUsage
-from mastra_admin_sdk.services import live, restarts
-from mastra_admin_sdk.services.checkups import Checkups, Wakefulness
+from mastra_admin_sdk.services.deployments import live
+from mastra_admin_sdk.services.supervision import restarts
+from mastra_admin_sdk.services.supervision.checkups import Checkups, Wakefulness
 from mastra_admin_sdk.settings import load_settings
 
 

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from mastra_admin_sdk.errors import LeaseLost, RouterError
-from mastra_admin_sdk.services import crew as crew_module
-from mastra_admin_sdk.services.crew import Crew, do_together
+from mastra_admin_sdk.services.supervision import crew as crew_module
+from mastra_admin_sdk.services.supervision.crew import Crew, do_together
 
 
 def wait_idle(crew: Crew, *keys: str) -> None:

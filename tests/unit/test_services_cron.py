@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mastra_admin_sdk.errors import InvalidInput
-from mastra_admin_sdk.services.cron import check_cron, check_timezone, find_next
+from mastra_admin_sdk.services.triggers.cron import check_cron, check_timezone, find_next
 
 BERLIN = "Europe/Berlin"
 

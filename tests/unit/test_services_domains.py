@@ -7,7 +7,7 @@ from fixtures.house import House
 
 from mastra_admin_sdk.errors import Conflict, InvalidInput, RouterError
 from mastra_admin_sdk.models import BuildStatus, Deployment, Route, Tls
-from mastra_admin_sdk.services.domains import check_domain
+from mastra_admin_sdk.services.deployments.domains import check_domain
 
 DOMAIN = "agents.example.com"
 OTHER = "www.example.com"

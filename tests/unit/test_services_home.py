@@ -14,7 +14,7 @@ from mastra_admin_sdk.models import BuildStatus, DeploymentStatus, DesiredState
 from mastra_admin_sdk.services.doctor import Check, examine
 from mastra_admin_sdk.services.overview import look_around
 from mastra_admin_sdk.services.shutdown import shut_down
-from mastra_admin_sdk.services.telemetry import TelemetryService
+from mastra_admin_sdk.services.telemetry.service import TelemetryService
 
 
 def shut(house: House) -> list[str]:

@@ -16,8 +16,8 @@ from fixtures.house import House
 from mastra_admin_sdk.errors import EngineUnavailable, LeaseLost
 from mastra_admin_sdk.models import Offset, Process, ProcessStatus, utc_now
 from mastra_admin_sdk.ports.observability import Chunk, Stream
-from mastra_admin_sdk.services import files as files_module
-from mastra_admin_sdk.services import ingestion
+from mastra_admin_sdk.services.telemetry import files as files_module
+from mastra_admin_sdk.services.telemetry import ingestion
 
 
 def write(house: House, name: str, text: str, folder: str = "d/b/p/spans") -> Path:

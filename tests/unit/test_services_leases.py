@@ -15,8 +15,8 @@ from fixtures.quick import wait_until
 from mastra_admin_sdk.errors import Conflict, LeaseLost, StorageError
 from mastra_admin_sdk.host import make_owner_id
 from mastra_admin_sdk.services import leases as leases_module
+from mastra_admin_sdk.services.background.roles import RoleThread
 from mastra_admin_sdk.services.leases import LeaseKeeper
-from mastra_admin_sdk.services.roles import RoleThread
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from fixtures.house import House
 
 from mastra_admin_sdk.errors import BuildCancelled, LeaseLost, RouterError, ServerUnhealthy
 from mastra_admin_sdk.models import BuildKind, BuildStatus, DeploymentStatus, DesiredState, ProcessStatus, Strategy
-from mastra_admin_sdk.services.servers import explain_lock
+from mastra_admin_sdk.services.deployments.servers import explain_lock
 
 
 def test_a_redeploy_leads_all_hosts_to_the_new_server_and_ends_the_old_one(house: House) -> None:

@@ -13,8 +13,8 @@ from mastra_admin_sdk.errors import PhaseTimeout
 from mastra_admin_sdk.folders import remove_tree
 from mastra_admin_sdk.locks import try_lock
 from mastra_admin_sdk.models import Build, BuildStatus, Deployment, DeploymentType
-from mastra_admin_sdk.services.secrets import change_env
-from mastra_admin_sdk.services.workspaces import Workspaces
+from mastra_admin_sdk.services.builds.workspaces import Workspaces
+from mastra_admin_sdk.services.environment.secrets import change_env
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_a_build_that_failed_is_never_reused(house: House) -> None:
 def test_copying_has_a_limit(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     deployment = house.add_deployment()
     clock = iter(range(0, 10_000_000, 1000))
-    monkeypatch.setattr("mastra_admin_sdk.services.making.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("mastra_admin_sdk.services.builds.making.time.monotonic", lambda: float(next(clock)))
     fetch = house.source.fetch
 
     def slow(config: Any, ref: Any, target: Path, cancel: Any) -> Any:

@@ -14,7 +14,7 @@ from fixtures.quick import wait_until
 from mastra_admin_sdk.errors import LeaseLost, NotFound, RouterError, StorageError
 from mastra_admin_sdk.linelog import read_lines
 from mastra_admin_sdk.models import BuildStatus, DeploymentStatus, DesiredState
-from mastra_admin_sdk.services import queue as queue_module
+from mastra_admin_sdk.services.builds import queue as queue_module
 
 SECRET = "s3cr3t-value-of-the-app"
 

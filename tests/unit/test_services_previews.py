@@ -13,11 +13,11 @@ from fixtures.house import House
 
 from mastra_admin_sdk.errors import InvalidInput, LeaseLost, RouterError
 from mastra_admin_sdk.models import BuildKind, Deployment, DeploymentStatus, DeploymentType, utc_now
-from mastra_admin_sdk.services import janitor as janitor_module
-from mastra_admin_sdk.services import live as live_module
-from mastra_admin_sdk.services.janitor import Janitor
-from mastra_admin_sdk.services.lifetimes import FOREVER, find_expiry, has_expired, parse_ttl
-from mastra_admin_sdk.services.previews import PreviewService, read_ttl
+from mastra_admin_sdk.services.deployments import live as live_module
+from mastra_admin_sdk.services.deployments.lifetimes import FOREVER, find_expiry, has_expired, parse_ttl
+from mastra_admin_sdk.services.deployments.previews import PreviewService, read_ttl
+from mastra_admin_sdk.services.keeping import janitor as janitor_module
+from mastra_admin_sdk.services.keeping.janitor import Janitor
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 PREVIEW = Deployment("project", "feature/x", "feature-x", type=DeploymentType.PREVIEW)

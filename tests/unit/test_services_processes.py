@@ -6,7 +6,7 @@ import pytest
 from fixtures.house import House
 
 from mastra_admin_sdk.errors import InvalidInput
-from mastra_admin_sdk.services.processes import PROCESS_COLUMNS, ProcessCollection
+from mastra_admin_sdk.services.supervision.processes import PROCESS_COLUMNS, ProcessCollection
 
 
 def test_a_row_a_server_with_its_figures_and_how_it_ended(house: House) -> None:

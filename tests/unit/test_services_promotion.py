@@ -12,7 +12,7 @@ from fixtures.house import House
 from mastra_admin_sdk.errors import InvalidInput, NotFound
 from mastra_admin_sdk.folders import remove_tree
 from mastra_admin_sdk.models import Build, BuildKind, BuildStatus, Deployment, DeploymentType, Project, Strategy
-from mastra_admin_sdk.services import live as live_module
+from mastra_admin_sdk.services.deployments import live as live_module
 
 
 @pytest.fixture

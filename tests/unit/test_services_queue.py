@@ -12,7 +12,7 @@ from fixtures.quick import wait_until
 from mastra_admin_sdk.errors import InvalidInput, ServerError
 from mastra_admin_sdk.host import make_owner_id
 from mastra_admin_sdk.models import Build, BuildKind, BuildStatus, DeploymentStatus, DesiredState
-from mastra_admin_sdk.services import queue as queue_module
+from mastra_admin_sdk.services.builds import queue as queue_module
 
 
 class WorkerDied(BaseException):

@@ -18,9 +18,9 @@ from mastra_admin_sdk.models import (
     ProcessStatus,
     Strategy,
 )
-from mastra_admin_sdk.services import restarts
-from mastra_admin_sdk.services.live import lock_name
-from mastra_admin_sdk.services.scaling import Scaling
+from mastra_admin_sdk.services.deployments.live import lock_name
+from mastra_admin_sdk.services.deployments.scaling import Scaling
+from mastra_admin_sdk.services.supervision import restarts
 
 
 @pytest.fixture(autouse=True)

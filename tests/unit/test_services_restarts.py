@@ -8,8 +8,8 @@ import pytest
 from fixtures.house import House
 
 from mastra_admin_sdk.models import Process
-from mastra_admin_sdk.services import restarts as module
-from mastra_admin_sdk.services.restarts import Restarts
+from mastra_admin_sdk.services.supervision import restarts as module
+from mastra_admin_sdk.services.supervision.restarts import Restarts
 
 
 def make_ends(*restarts: int, replica: int = 0) -> list[Process]:

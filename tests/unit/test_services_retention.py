@@ -26,11 +26,11 @@ from mastra_admin_sdk.models import (
     Removal,
     utc_now,
 )
-from mastra_admin_sdk.services import live as live_module
-from mastra_admin_sdk.services import retention as retention_module
-from mastra_admin_sdk.services.artifacts import list_kept
-from mastra_admin_sdk.services.removals import DiskMeter, Removals
-from mastra_admin_sdk.services.retention import Retention
+from mastra_admin_sdk.services.builds.artifacts import list_kept
+from mastra_admin_sdk.services.deployments import live as live_module
+from mastra_admin_sdk.services.keeping import retention as retention_module
+from mastra_admin_sdk.services.keeping.removals import DiskMeter, Removals
+from mastra_admin_sdk.services.keeping.retention import Retention
 
 MONTHS = 90 * 86400
 

@@ -11,8 +11,8 @@ from fixtures.house import House
 
 from mastra_admin_sdk.errors import InvalidInput, NotFound
 from mastra_admin_sdk.models import Build, BuildStatus, BuildTrigger, Deployment, DesiredState, Schedule
-from mastra_admin_sdk.services import schedules as module
-from mastra_admin_sdk.services.schedules import SCHEDULE_COLUMNS, Scheduler, ScheduleService
+from mastra_admin_sdk.services.triggers import schedules as module
+from mastra_admin_sdk.services.triggers.schedules import SCHEDULE_COLUMNS, Scheduler, ScheduleService
 
 
 @dataclass

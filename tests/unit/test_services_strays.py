@@ -11,7 +11,7 @@ from mastra_admin_sdk.errors import MastraAdminError, ServerError
 from mastra_admin_sdk.models import Deployment
 from mastra_admin_sdk.services.doctor import examine
 from mastra_admin_sdk.services.shutdown import shut_down
-from mastra_admin_sdk.services.strays import end_strays, find_strays
+from mastra_admin_sdk.services.supervision.strays import end_strays, find_strays
 
 
 @pytest.fixture

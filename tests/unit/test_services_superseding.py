@@ -14,7 +14,7 @@ from fixtures.quick import wait_until
 from mastra_admin_sdk.errors import BuildSuperseded, Conflict
 from mastra_admin_sdk.models import Build, BuildKind, BuildStatus, BuildTrigger, DesiredState
 from mastra_admin_sdk.services.actors import acting
-from mastra_admin_sdk.services.bell import Bell
+from mastra_admin_sdk.services.builds.bell import Bell
 
 
 def read(house: House, build: Build) -> Build:
@@ -198,7 +198,7 @@ def test_a_queued_build_is_begun_within_50_ms_in_the_same_process(house: House) 
 
 
 def test_a_place_that_gets_free_is_taken_at_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mastra_admin_sdk.services.worker._POLL", 60.0)
+    monkeypatch.setattr("mastra_admin_sdk.services.builds.worker._POLL", 60.0)
     one, two = house.add_deployment("one"), house.add_deployment("two")
     house.source.write("one", "behaviour.txt", "hangs")
     first, second = house.queue.enqueue(one), house.queue.enqueue(two)

@@ -19,7 +19,7 @@ from mastra_admin_sdk.models import (
     ProcessStatus,
     utc_now,
 )
-from mastra_admin_sdk.services import restarts
+from mastra_admin_sdk.services.supervision import restarts
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from mastra_admin_sdk.errors import (
 )
 from mastra_admin_sdk.models import Build, BuildStatus
 from mastra_admin_sdk.redaction import Redactor
-from mastra_admin_sdk.services.failures import describe_error, explain, make_error
+from mastra_admin_sdk.services.builds.failures import describe_error, explain, make_error
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, MastraAdminError)]
 

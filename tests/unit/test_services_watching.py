@@ -12,7 +12,7 @@ from fixtures.house import House
 
 from mastra_admin_sdk.errors import SourceError
 from mastra_admin_sdk.models import Build, BuildStatus, BuildTrigger, Deployment, SourceType
-from mastra_admin_sdk.services.watching import REMOTE_ROLE, ROLE, Watcher, read_watch_errors, set_watch
+from mastra_admin_sdk.services.triggers.watching import REMOTE_ROLE, ROLE, Watcher, read_watch_errors, set_watch
 
 
 class Watch:

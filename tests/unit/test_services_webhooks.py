@@ -13,8 +13,8 @@ from fixtures.house import House
 
 from mastra_admin_sdk.errors import Conflict, InvalidInput, NotFound
 from mastra_admin_sdk.models import BuildStatus, BuildTrigger, DeploymentType
-from mastra_admin_sdk.services.deliveries import Push, is_genuine, read_id, read_push
-from mastra_admin_sdk.services.webhooks import Receipt, WebhookService
+from mastra_admin_sdk.services.triggers.deliveries import Push, is_genuine, read_id, read_push
+from mastra_admin_sdk.services.triggers.webhooks import Receipt, WebhookService
 
 SECRET = "a secret with ünicode"
 COMMIT = "4f2c" * 10

@@ -9,7 +9,7 @@ import pytest
 from mastra_admin_sdk.display.progress import ProgressPrinter, say_detached
 from mastra_admin_sdk.errors import InvalidInput
 from mastra_admin_sdk.models import DeploymentType, choose
-from mastra_admin_sdk.services.telemetry import parse_moment
+from mastra_admin_sdk.services.telemetry.service import parse_moment
 
 
 def test_a_date_alone_is_its_midnight_in_utc() -> None:

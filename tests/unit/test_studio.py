@@ -13,7 +13,7 @@ from fixtures.house import House
 from mastra_admin_sdk.adapters.runner.local.commands import make_mastra_build, make_server_environment
 from mastra_admin_sdk.adapters.runner.local.packages import wants_studio
 from mastra_admin_sdk.models import Artifact, BuildKind, Deployment, ServerSpec
-from mastra_admin_sdk.services.studio import find_studio_url
+from mastra_admin_sdk.services.deployments.studio import find_studio_url
 
 URL = "http://weather-main.search.localhost:8080"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from mastra_admin_sdk.models import Offset
 from mastra_admin_sdk.ports.observability import Stream
-from mastra_admin_sdk.services.files import list_files, read_chunks, start_position
-from mastra_admin_sdk.services.ingestion import _has_passed
+from mastra_admin_sdk.services.telemetry.files import list_files, read_chunks, start_position
+from mastra_admin_sdk.services.telemetry.ingestion import _has_passed
 
 
 def make(root: Path, name: str, body: bytes) -> Path:

@@ -1,0 +1,1 @@
+"""The background work of a home: roles, and the threads that fill them."""

@@ -1,0 +1,1 @@
+"""Environment variables: set, imported, encrypted, versioned, compared."""

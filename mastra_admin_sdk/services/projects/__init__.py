@@ -1,0 +1,1 @@
+"""Teams, projects, and where their code comes from."""

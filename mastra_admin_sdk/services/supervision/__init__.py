@@ -1,0 +1,1 @@
+"""Keeping servers as the records want them."""

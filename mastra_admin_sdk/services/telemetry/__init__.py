@@ -1,0 +1,1 @@
+"""Telemetry: from files into the store, and back to people."""

@@ -1,0 +1,1 @@
+"""What deploys by itself: the clock, changes of a source, pushes."""
