@@ -28,6 +28,7 @@ from mastra_admin_sdk.models import (
 )
 from mastra_admin_sdk.services.builds.artifacts import list_kept
 from mastra_admin_sdk.services.deployments import live as live_module
+from mastra_admin_sdk.services.deployments import service as service_module
 from mastra_admin_sdk.services.keeping import retention as retention_module
 from mastra_admin_sdk.services.keeping.removals import DiskMeter, Removals
 from mastra_admin_sdk.services.keeping.retention import Retention
@@ -266,6 +267,26 @@ def test_a_hand_over_that_was_interrupted_is_repeated(
     assert list_artifacts(house) == {made.id}
     assert house.storage.builds.get(promoted.id).artifact["path"] == str(house.home.artifacts / made.id)
     assert house.serving(production)
+
+
+def test_a_delete_that_was_killed_after_the_hand_over_is_repeated(
+    house: House, staging: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = house.deploy(staging)
+    production, _ = promote(house, staging)
+
+    def die(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service_module, "remove_manifest", die)
+        with pytest.raises(KeyboardInterrupt):
+            house.deployments.delete(house.read(staging))
+    assert house.deployments.delete(house.read(staging))
+    assert list_artifacts(house) == {made.id}
+    house.crash(house.serving(production))
+    restarted = house.deployments.restart(house.read(production))
+    assert house.pipeline.run(_claim(house, restarted), lambda: None).status is BuildStatus.SUCCEEDED
 
 
 def test_what_another_deployment_runs_because_nothing_had_changed_stays(tmp_path: Path) -> None:

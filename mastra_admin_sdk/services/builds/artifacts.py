@@ -162,20 +162,24 @@ def hand_over(parts: Parts, deployment: Deployment) -> set[str]:
     """
     siblings = [item for item in parts.storage.deployments.list(deployment.project_id) if item.id != deployment.id]
     others = [build for item in siblings for build in parts.storage.builds.list(item.id)]
-    going = [build for build in parts.storage.builds.list(deployment.id) if build.artifact]
-    return {str(owner.artifact.get("path")) for owner in going if _bequeath(parts, owner, others)}
+    for owner in parts.storage.builds.list(deployment.id):
+        if owner.artifact:
+            _bequeath(parts, owner, others)
+    # Theirs are also those that an earlier attempt handed over, which was interrupted later.
+    theirs = [build.artifact for item in siblings for build in parts.storage.builds.list(item.id)]
+    return {str(artifact.get("path")) for artifact in theirs if artifact}
 
 
 def _may_inherit(build: Build) -> bool:
     return not build.is_final or build.status is BuildStatus.SUCCEEDED
 
 
-def _bequeath(parts: Parts, owner: Build, others: Sequence[Build]) -> bool:
+def _bequeath(parts: Parts, owner: Build, others: Sequence[Build]) -> None:
     heirs = [build for build in others if get_owner_id(build) == owner.id and _may_inherit(build)]
     # Another one that holds the folder already: an earlier attempt was interrupted.
     holders = [build for build in others if build.artifact and build.artifact.get("path") == owner.artifact.get("path")]
     if not heirs and not holders:
-        return False
+        return
     # The newest that served: a build that is queued may yet be cancelled.
     newest = max(heirs, key=lambda build: (build.status is BuildStatus.SUCCEEDED, build.created_at), default=None)
     first = holders[0] if holders else newest
@@ -184,4 +188,3 @@ def _bequeath(parts: Parts, owner: Build, others: Sequence[Build]) -> bool:
         artifact = owner.artifact if heir.id == first.id else heir.artifact
         parts.storage.builds.update(heir.id, artifact=artifact, artifact_build_id=first.id)
     parts.storage.builds.update(owner.id, artifact={}, artifact_build_id=first.id)
-    return True
