@@ -24,6 +24,8 @@ class Resolver:
 
     A team goes by id, slug or name; a project by id, slug, name or ``team/project``; a deployment by id, its host
     label, ``project``, ``project/slug`` or ``team/project/slug``; a build by id or ``<deployment>#<number>``.
+    Where no deployment has that slug, its branch or its type is taken for it (``project/feature/x``,
+    ``project/staging``), unless several of the project have that.
     Objects that carry an ``id`` stand for their record.
     """
 
@@ -59,12 +61,21 @@ class Resolver:
             return (item.id, full, short, f"{project.slug}-{item.slug}", *_project_names(project, item, teams))
 
         known = [item for item in self._storage.deployments.list() if item.project_id in projects]
-        return _pick("deployment", wanted, known, names)
+        try:
+            return _pick("deployment", wanted, known, names)
+        except NotFound:
+
+            def other_names(item: Deployment) -> tuple[str, ...]:
+                return (item.id, names(item)[1], *_other_names(projects[item.project_id], item, teams))
+
+            found = [item for item in known if wanted in other_names(item)]
+            if not found:
+                raise
+        return _pick("deployment", wanted, found, other_names)
 
     def name(self, deployment: Deployment) -> str:
         """Return how people refer to a deployment: ``team/project/slug``."""
-        project = self._storage.projects.get(deployment.project_id)
-        return f"{self._storage.teams.get(project.team_id).slug}/{project.slug}/{deployment.slug}"
+        return name_deployment(self._storage, deployment)
 
     def build(self, reference: Any) -> Build:
         """Return the build that is meant, fresh from the storage."""
@@ -76,8 +87,28 @@ class Resolver:
                 raise InvalidInput(
                     f"{wanted[:100]!r} names no build.", hint="Write <deployment>#<number>, or the build's id."
                 )
-            return self._storage.builds.get_by_number(self.deployment(deployment).id, int(number))
-        return self._storage.builds.get(wanted)
+            return self.numbered_build(self.deployment(deployment), int(number))
+        try:
+            return self._storage.builds.get(wanted)
+        except NotFound as exc:
+            raise NotFound(
+                f"There is no build {wanted[:100]!r}.", hint="Write <deployment>#<number>, or the build's id."
+            ) from exc
+
+    def numbered_build(self, deployment: Deployment, number: int) -> Build:
+        """Return the build of a deployment that has a number; `NotFound` says which numbers there are."""
+        try:
+            return self._storage.builds.get_by_number(deployment.id, number)
+        except NotFound as exc:
+            known = sorted(build.number for build in self._storage.builds.list(deployment.id))
+            message = f"{self.name(deployment)} has no build #{number}; it has {_name_numbers(known)}."
+            raise NotFound(message, hint="" if known else "Deploy it first.") from exc
+
+
+def name_deployment(storage: AdminStorage, deployment: Deployment) -> str:
+    """Return how people refer to a deployment: ``team/project/slug``."""
+    project = storage.projects.get(deployment.project_id)
+    return f"{storage.teams.get(project.team_id).slug}/{project.slug}/{deployment.slug}"
 
 
 def _project_names(project: Project, item: Deployment, teams: dict[str, str]) -> tuple[str, ...]:
@@ -85,6 +116,24 @@ def _project_names(project: Project, item: Deployment, teams: dict[str, str]) ->
     if item.type != "production" or item.branch != project.default_branch:
         return ()
     return (f"{teams.get(project.team_id)}/{project.slug}", project.slug, project.name, project.id)
+
+
+def _other_names(project: Project, item: Deployment, teams: dict[str, str]) -> tuple[str, ...]:
+    """What else may tell it from its project's others: its branch, then its type, first on the default branch."""
+    owners = (f"{teams.get(project.team_id)}/{project.slug}", project.slug)
+    branches = tuple(f"{owner}/{item.branch}" for owner in owners)
+    types = tuple(f"{owner}/{item.type}" for owner in owners)
+    is_default = item.branch == project.default_branch
+    return (*branches, *(types if is_default else ("", "")), *types)
+
+
+def _name_numbers(numbers: Sequence[int]) -> str:
+    """Such as ``#1 to #8``; gaps are where old builds were removed."""
+    if not numbers:
+        return "none yet"
+    first, last = numbers[0], numbers[-1]
+    gaps = ", with gaps" if len(numbers) <= last - first else ""
+    return f"#{first} to #{last}{gaps}" if first != last else f"only #{first}"
 
 
 def _key(reference: Any) -> str:

@@ -42,6 +42,13 @@ def test_promote_makes_production_from_staging(line: CommandLine) -> None:
     assert (again["build"]["kind"], again["deployment"]["name"]) == ("promote", "default/weather-agent/main")
 
 
+def test_promote_takes_the_type_of_its_source(line: CommandLine) -> None:
+    line.deploy()
+    line.deploy("weather-agent", "--type", "staging")
+    found = line.run_json("promote", "weather-agent/staging", "production")
+    assert (found["build"]["kind"], found["deployment"]["name"]) == ("promote", "default/weather-agent/main")
+
+
 def test_promote_to_what_is_not_there_says_what_there_is(line: CommandLine) -> None:
     line.deploy("weather-agent", "--type", "staging")
     error = line.run_json("promote", "weather-agent/main", "nothing", exit_code=3)["error"]

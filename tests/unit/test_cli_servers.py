@@ -58,5 +58,5 @@ def test_the_log_of_one_of_several_servers_is_chosen_by_its_number(command_line:
     command_line.deploy("weather-agent", "--replicas", "2")
     assert command_line.run("logs", "weather-agent", "--replica", "1").exit_code == 0
     error = command_line.run_json("logs", "weather-agent", "--replica", "2", exit_code=3)["error"]
-    assert error["message"] == "main never had a server 2."
+    assert error["message"] == "default/weather-agent/main never had a server 2."
     assert command_line.run_json("logs", "weather-agent", "--replica", "1", "--build", "1", exit_code=2)["error"]

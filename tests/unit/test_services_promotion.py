@@ -110,10 +110,10 @@ def test_the_only_one_of_a_type_is_meant_on_whichever_branch(
 
 
 def test_nothing_is_promoted_to_itself(house: House, staging: Deployment) -> None:
-    with pytest.raises(InvalidInput, match="to itself"):
+    with pytest.raises(InvalidInput, match="search/weather/staging can't be promoted to itself"):
         house.deployments.promote(staging, "staging")
     production = promote(house, staging).deployment_id
-    with pytest.raises(InvalidInput, match="to itself"):
+    with pytest.raises(InvalidInput, match="search/weather/main can't be promoted to itself"):
         house.deployments.promote(house.storage.deployments.get(production), "production")
 
 

@@ -67,8 +67,38 @@ def test_a_build_goes_by_id_or_number(house: House) -> None:
     assert house.resolver.build("weather#1") == build
     with pytest.raises(InvalidInput, match="names no build"):
         house.resolver.build("weather#one")
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match="search/weather/main has no build #2; it has only #1"):
         house.resolver.build("weather#2")
+    house.queue.enqueue(deployment, fresh=True)
+    with pytest.raises(NotFound, match="search/weather/main has no build #9; it has #1 to #2"):
+        house.resolver.build("weather#9")
+    with pytest.raises(NotFound, match="There is no build 'weather'") as caught:
+        house.resolver.build("weather")
+    assert "<deployment>#<number>" in caught.value.hint
+
+
+def test_a_type_or_a_branch_stands_for_the_only_deployment_that_has_it(house: House) -> None:
+    project = house.add_project()
+    main = house.deployments.find_or_create(project)
+    staging = house.deployments.find_or_create(project, type=DeploymentType.STAGING)
+    feature = house.deployments.find_or_create(project, branch="feature/x", type=DeploymentType.PREVIEW)
+    assert (staging.slug, feature.slug.startswith("feature-x-x")) == ("main-staging", True)
+    found = {"staging": staging, "production": main, "preview": feature, "feature/x": feature, "main": main}
+    for name, deployment in found.items():
+        for owner in ("weather", "search/weather"):
+            assert house.resolver.deployment(f"{owner}/{name}").id == deployment.id
+
+
+def test_a_type_means_the_default_branch_and_else_must_be_the_only_one(house: House) -> None:
+    project = house.add_project()
+    main = house.deployments.find_or_create(project)
+    for branch in ("one", "two"):
+        house.deployments.find_or_create(project, branch=branch)
+        house.deployments.find_or_create(project, branch=branch, type=DeploymentType.PREVIEW)
+    assert house.resolver.deployment("weather/production").id == main.id
+    assert house.resolver.deployment("weather/one").type == DeploymentType.PRODUCTION
+    with pytest.raises(InvalidInput, match="names 2 deployments: search/weather/one-preview"):
+        house.resolver.deployment("weather/preview")
 
 
 @pytest.mark.parametrize(

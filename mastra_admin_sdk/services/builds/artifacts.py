@@ -18,6 +18,7 @@ from mastra_admin_sdk.errors import BuildError, InvalidInput, NotFound
 from mastra_admin_sdk.models import Build, BuildStatus, Deployment, Process
 from mastra_admin_sdk.services.leases import HeldLease
 from mastra_admin_sdk.services.parts import Parts
+from mastra_admin_sdk.services.references import name_deployment
 
 _LOCK_TIMEOUT = 60.0
 _MOST_NAMED = 10
@@ -55,7 +56,8 @@ def find_rollback_target(parts: Parts, deployment: Deployment, to: Build | None)
     """
     if to is None and deployment.previous_build_id is None:
         raise InvalidInput(
-            f"{deployment.slug} has no earlier build to go back to.", hint="Deploy first, or name a build."
+            f"{name_deployment(parts.storage, deployment)} has no earlier build to go back to.",
+            hint="Deploy first, or name a build.",
         )
     target = to or parts.storage.builds.get(deployment.previous_build_id or "")
     if target.deployment_id != deployment.id:
@@ -67,7 +69,8 @@ def find_rollback_target(parts: Parts, deployment: Deployment, to: Build | None)
         )
     if not is_startable(parts, target):
         raise InvalidInput(
-            f"{deployment.slug} can't go back to build #{target.number}: its artifact was removed.",
+            f"{name_deployment(parts.storage, deployment)} can't go back to build #{target.number}: "
+            "its artifact was removed.",
             hint=_name_kept(parts, deployment),
         )
     return target

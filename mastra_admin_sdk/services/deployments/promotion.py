@@ -8,7 +8,7 @@ from mastra_admin_sdk.errors import InvalidInput, NotFound
 from mastra_admin_sdk.models import Build, Deployment, DeploymentType
 from mastra_admin_sdk.services.builds.artifacts import is_startable
 from mastra_admin_sdk.services.parts import Parts
-from mastra_admin_sdk.services.references import DeploymentRef, Resolver
+from mastra_admin_sdk.services.references import DeploymentRef, Resolver, name_deployment
 
 
 def find_promoted_build(parts: Parts, source: Deployment) -> Build:
@@ -18,11 +18,14 @@ def find_promoted_build(parts: Parts, source: Deployment) -> Build:
         InvalidInput: it never served one, or the artifact of that is gone.
     """
     if source.current_build_id is None:
-        raise InvalidInput(f"{source.slug} serves no build that could be promoted.", hint="Deploy it first.")
+        name = name_deployment(parts.storage, source)
+        raise InvalidInput(f"{name} serves no build that could be promoted.", hint="Deploy it first.")
     build = parts.storage.builds.get(source.current_build_id)
     if not is_startable(parts, build):
+        name = name_deployment(parts.storage, source)
         raise InvalidInput(
-            f"Build #{build.number} of {source.slug} can't be promoted: its artifact is gone.", hint="Deploy it again."
+            f"Build #{build.number} of {name} can't be promoted: its artifact is gone.",
+            hint="Deploy it again.",
         )
     return build
 
@@ -71,12 +74,12 @@ def _choose_by_type(
 
 def check_target(parts: Parts, source: Deployment, target: Deployment) -> Deployment:
     """Return the target if what ``source`` serves can be promoted to it, else raise `InvalidInput`."""
+    name = name_deployment(parts.storage, source)
     if target.project_id != source.project_id:
-        other = parts.storage.projects.get(target.project_id)
         raise InvalidInput(
-            f"{source.slug} can't be promoted to {other.slug}/{target.slug}: that is another project's.",
+            f"{name} can't be promoted to {name_deployment(parts.storage, target)}: that is another project's.",
             hint="Only deployments of one project run the same artifacts.",
         )
     if target.id == source.id:
-        raise InvalidInput(f"{source.slug} can't be promoted to itself.", hint="Name another deployment.")
+        raise InvalidInput(f"{name} can't be promoted to itself.", hint="Name another deployment.")
     return target

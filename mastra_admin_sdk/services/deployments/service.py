@@ -33,7 +33,7 @@ from mastra_admin_sdk.services.environment.service import Environment
 from mastra_admin_sdk.services.leases import HeldLease
 from mastra_admin_sdk.services.names import check_text
 from mastra_admin_sdk.services.parts import Parts
-from mastra_admin_sdk.services.references import DeploymentRef, Resolver
+from mastra_admin_sdk.services.references import DeploymentRef, Resolver, name_deployment
 
 from .addresses import make_deployment_slug
 from .domains import Domains
@@ -90,7 +90,8 @@ class DeploymentService:
     def restart(self, deployment: Deployment) -> Build:
         """Queue a new server of the current artifact, with the environment as it is set now."""
         if deployment.current_build_id is None:
-            raise InvalidInput(f"{deployment.slug} has no build that could be started.", hint="Deploy it first.")
+            name = name_deployment(self._parts.storage, deployment)
+            raise InvalidInput(f"{name} has no build that could be started.", hint="Deploy it first.")
         current = self._parts.storage.builds.get(deployment.current_build_id)
         self._prolong(deployment)
         return self._queue.enqueue(deployment, kind=BuildKind.RESTART, of=current)

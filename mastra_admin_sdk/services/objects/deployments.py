@@ -138,7 +138,7 @@ class LiveDeployment(Configurable, Reachable):
         """
         self.refresh()
         if isinstance(to, int) and not isinstance(to, bool):
-            target: Build | None = self._services.parts.storage.builds.get_by_number(self.id, to)
+            target: Build | None = self._services.resolver.numbered_build(self.record, to)
         else:
             target = self._services.resolver.build(to) if to is not None else None
         return self._follow_up(self._services.deployments.rollback(self.record, target), wait, on_progress)

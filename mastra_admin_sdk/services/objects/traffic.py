@@ -100,7 +100,9 @@ class Reachable(LiveRecord):
     def _newest_process(self, replica: int | None) -> Process:
         process = self._services.deployments.last_process(self.id, replica)
         if process is None and replica:
-            raise NotFound(f"{self.record.slug} never had a server {replica}.", hint="Numbers begin at 0.")
+            raise NotFound(
+                f"{self._services.resolver.name(self.record)} never had a server {replica}.", hint="Numbers begin at 0."
+            )
         if process is None:
-            raise NotFound(f"{self.record.slug} never had a server.", hint="Deploy it first.")
+            raise NotFound(f"{self._services.resolver.name(self.record)} never had a server.", hint="Deploy it first.")
         return process
