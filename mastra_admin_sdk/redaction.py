@@ -1,6 +1,7 @@
 """Keeps secret values out of text: logs, errors, reprs.
 
-A value is found as it is, base64-encoded and URL-encoded, whole or line by line. What is replaced reads ``***``.
+A value is found as it is, base64-encoded and URL-encoded, whole or line by line; a line that is only a short word isn't
+looked for alone. What is replaced reads ``***``.
 """
 
 from __future__ import annotations
@@ -8,11 +9,14 @@ from __future__ import annotations
 import base64
 import json
 import re
+import string
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
 _SHORTEST = 4
+_SHORTEST_LINE = 8
+_LONGEST_WORD = 12
 
 
 class Redactor:
@@ -29,20 +33,26 @@ class Redactor:
     def __init__(self, values: Iterable[str] = ()) -> None:
         forms = {form for value in values for form in _list_forms(value)}
         self._count = len(forms)
-        # Longest first: a value that contains another is replaced whole.
-        pattern = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
-        self._pattern = re.compile(pattern) if pattern else None
+        self._pattern = _compile(forms)
+        self._telling = _compile({form for form in forms if not _is_word(form)})
 
     def clean(self, text: str) -> str:
         """Return the text with every known value masked."""
         return self._pattern.sub(MASK, text) if self._pattern else text
+
+    def clean_sentence(self, text: str) -> str:
+        """Return a sentence of MastraAdmin's own with the values masked that it can't hold by chance.
+
+        A secret that is a plain word, such as ``lines``, doesn't make it unreadable. Not for text from elsewhere.
+        """
+        return self._telling.sub(MASK, text) if self._telling else text
 
     def __repr__(self) -> str:
         return f"Redactor({self._count} forms)"
 
 
 def _list_forms(value: str) -> set[str]:
-    parts = {value, value.strip(), *(line.strip() for line in value.splitlines())}
+    parts = {value, value.strip(), *filter(_is_telling, map(str.strip, value.splitlines()))}
     forms: set[str] = set()
     for part in parts:
         if len(part) < _SHORTEST:
@@ -52,3 +62,19 @@ def _list_forms(value: str) -> set[str]:
         forms |= {part, encoded, encoded.rstrip("="), base64.urlsafe_b64encode(raw).decode().rstrip("=")}
         forms |= {quote(part, safe=""), quote(part), quote_plus(part), json.dumps(part)[1:-1]}
     return {form for form in forms if len(form) >= _SHORTEST}
+
+
+def _is_telling(line: str) -> bool:
+    """False for a line of a longer value that innocent text may hold too: a short word, or only punctuation."""
+    core = line.strip(string.punctuation)
+    return len(line) >= _SHORTEST_LINE or (bool(core) and not core.isalpha())
+
+
+def _is_word(form: str) -> bool:
+    return len(form) <= _LONGEST_WORD and form.isalpha()
+
+
+def _compile(forms: set[str]) -> re.Pattern[str] | None:
+    # Longest first: a value that contains another is replaced whole.
+    pattern = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
+    return re.compile(pattern) if pattern else None

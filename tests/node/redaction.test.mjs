@@ -180,3 +180,9 @@ for (const [name, text] of Object.entries({
     assert.ok(performance.now() - begin < 1_000, `${performance.now() - begin} ms`);
   });
 }
+
+test('a line of a longer value is a secret alone unless it is a short word', () => {
+  const strict = new Redactor(['BEGIN,\nlinesx\nMIIEvQIBADAN\nBgkqh1']);
+  const said = strict.text('BEGIN, what linesx say: MIIEvQIBADAN and BgkqhBgkqh1');
+  assert.equal(said, 'BEGIN, what linesx say: [REDACTED] and Bgkqh[REDACTED]');
+});

@@ -47,3 +47,20 @@ def test_very_short_values_are_left_alone() -> None:
 
 def test_the_repr_tells_no_value() -> None:
     assert "hunter22" not in repr(Redactor(["hunter22"]))
+
+
+def test_a_short_word_that_is_a_line_of_a_longer_value_is_no_secret_alone() -> None:
+    redactor = Redactor(["two\nlines", "{\n  true,\n  p4ss\n}"])
+    assert redactor.clean("Mend what its last two lines say: true.") == "Mend what its last two lines say: true."
+    assert redactor.clean("got two\nlines and p4ss") == "got *** and ***"
+
+
+def test_a_single_line_is_masked_with_its_line_break_and_without() -> None:
+    assert Redactor(["lines\n"]).clean("lines") == "***"
+
+
+def test_a_sentence_of_ours_keeps_its_plain_words_and_no_other_value() -> None:
+    redactor = Redactor(["lines", "deploy", "hunter22"])
+    sentence = "Mend what its last lines say on hunter22, then deploy again."
+    assert redactor.clean_sentence(sentence) == "Mend what its last lines say on ***, then deploy again."
+    assert "lines" not in redactor.clean(sentence)

@@ -11,10 +11,12 @@ import pytest
 from fixtures.house import House, dead_worker
 from fixtures.quick import wait_until
 
-from mastra_admin_sdk.errors import LeaseLost, NotFound, RouterError, StorageError
+from mastra_admin_sdk.errors import BuildError, LeaseLost, NotFound, RouterError, StorageError
 from mastra_admin_sdk.linelog import read_lines
 from mastra_admin_sdk.models import BuildStatus, DeploymentStatus, DesiredState
+from mastra_admin_sdk.redaction import Redactor
 from mastra_admin_sdk.services.builds import queue as queue_module
+from mastra_admin_sdk.services.builds.failures import explain
 
 SECRET = "s3cr3t-value-of-the-app"
 
@@ -270,3 +272,12 @@ def test_a_claim_that_was_taken_over_writes_nothing_more(house: House) -> None:
     with pytest.raises(LeaseLost):
         house.pipeline.run(build, lambda: None)
     assert house.storage.builds.get(build.id) == again
+
+
+def test_a_hint_stays_readable_beside_a_secret_that_is_a_word() -> None:
+    error = BuildError("It said lines.", hint="Mend what its last lines say.", evidence={"log_tail": ["lines"]})
+    told = explain(error, Redactor(["lines", SECRET]))
+    assert (told.message, told.hint, told.evidence) == (
+        "It said ***.", "Mend what its last lines say.", {"log_tail": ["***"]},
+    )  # fmt: skip
+    assert explain(BuildError("No.", hint=f"Look at {SECRET}."), Redactor([SECRET])).hint == "Look at ***."

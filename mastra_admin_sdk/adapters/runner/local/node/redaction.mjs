@@ -9,6 +9,7 @@ export const LIMITS = { stringLength: 256 * 1024, listLength: 10_000, depth: 32,
 
 const NAME_COST = 8; // quotes, colon, comma and what else JSON needs for a member
 const SHORTEST_SECRET = 6; // a shorter value would be found in innocent text
+const SHORTEST_LINE = 8; // of a value of several lines; a shorter one is looked for alone unless it is only a word
 
 /** Copies values for one line at a time. `secrets` are values that must appear nowhere. */
 export class Redactor {
@@ -249,10 +250,21 @@ function redactJson(text, redactor) {
 }
 
 function secretPattern(secrets) {
-  const forms = secrets.filter(secret => secret.length >= SHORTEST_SECRET).flatMap(spellings);
+  const parts = secrets.flatMap(secret => [secret, ...tellingLines(secret)]);
+  const forms = parts.filter(part => part.length >= SHORTEST_SECRET).flatMap(spellings);
   const longestFirst = [...new Set(forms)].sort((one, other) => other.length - one.length);
   const escaped = longestFirst.map(form => form.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   return escaped.length > 0 ? new RegExp(escaped.join('|'), 'g') : null;
+}
+
+/** The lines of a longer value that innocent text doesn't hold by chance. */
+function tellingLines(secret) {
+  const lines = secret.split(/\r\n|[\r\n]/).map(line => line.trim());
+  return lines.length < 2 ? [] : lines.filter(line => line.length >= SHORTEST_LINE || !isWord(line));
+}
+
+function isWord(line) {
+  return /^[!-/:-@[-`{-~]*\p{L}*[!-/:-@[-`{-~]*$/u.test(line);
 }
 
 function spellings(secret) {
