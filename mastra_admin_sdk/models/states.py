@@ -10,6 +10,18 @@ from mastra_admin_sdk.errors import InvalidInput
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
+_WORDS: Mapping[str, str] = {
+    "BuildStatus": "status of a build",
+    "DeploymentStatus": "status of a deployment",
+    "ProcessStatus": "status of a server",
+    "DesiredState": "state that can be asked for",
+    "DeploymentType": "type of a deployment",
+    "BuildTrigger": "trigger of a build",
+    "BuildKind": "kind of a build",
+    "SourceType": "type of a source",
+    "Tls": "choice for certificates",
+}
+
 
 def choose(kind: type[_Choice], value: str) -> _Choice:
     """Return the member of an enum that a person named.
@@ -20,7 +32,12 @@ def choose(kind: type[_Choice], value: str) -> _Choice:
     try:
         return kind(value)
     except ValueError as exc:
-        raise InvalidInput(f"{value!r} is no {kind.__name__}.", hint=f"There are: {', '.join(kind)}.") from exc
+        raise InvalidInput(f"{value!r} is no {name_kind(kind)}.", hint=f"There are: {', '.join(kind)}.") from exc
+
+
+def name_kind(kind: type[StrEnum]) -> str:
+    """Return what people call the values of an enum, such as ``status of a build``."""
+    return _WORDS.get(kind.__name__) or "".join(f" {c.lower()}" if c.isupper() else c for c in kind.__name__).strip()
 
 
 class BuildStatus(StrEnum):
@@ -181,4 +198,4 @@ def check_transition(
         ProcessStatus: PROCESS_TRANSITIONS,
     }
     if to not in tables[type(current)][current]:
-        raise InvalidInput(f"A {type(current).__name__} can't go from {current} to {to}.")
+        raise InvalidInput(f"The {name_kind(type(current))} can't go from {current} to {to}.")

@@ -40,7 +40,13 @@ def test_every_error_comes_back_from_a_record_as_its_own_class(kind: type[Mastra
 def test_a_record_that_says_little_still_gives_an_error(stored: dict[str, object]) -> None:
     back = make_error(Build("d", number=3, status=BuildStatus.SUPERSEDED, error=stored))
     assert type(back) is BuildError
-    assert "Build #3 superseded" in back.message
+    assert back.message == "Build #3 was superseded."
+
+
+def test_what_a_cancelled_build_says_is_said_once() -> None:
+    stored = describe_error(BuildCancelled("Build #3 was cancelled."))
+    build = Build("d", number=3, status=BuildStatus.CANCELLED, error=stored, error_message="Build #3 was cancelled.")
+    assert make_error(build).message == "Build #3 was cancelled."
 
 
 def test_a_full_disk_is_told_as_such() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from types import SimpleNamespace
 
 import pytest
 
 from mastra_admin_sdk.display.progress import ProgressPrinter, say_detached
 from mastra_admin_sdk.errors import InvalidInput
-from mastra_admin_sdk.models import DeploymentType, choose
+from mastra_admin_sdk.models import BuildStatus, Deployment, DeploymentType, Strategy, choose, states
+from mastra_admin_sdk.models.states import name_kind
+from mastra_admin_sdk.services.objects import LiveDeployment
 from mastra_admin_sdk.services.telemetry.service import parse_moment
 
 
@@ -46,3 +49,29 @@ def test_progress_names_each_phase_once(capsys: pytest.CaptureFixture[str]) -> N
 def test_a_choice_that_is_none_names_those_there_are() -> None:
     with pytest.raises(InvalidInput, match="production, staging, preview"):
         choose(DeploymentType, "prod")
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        pytest.param(BuildStatus, "'bogus' is no status of a build.", id="status"),
+        pytest.param(DeploymentType, "'bogus' is no type of a deployment.", id="type"),
+        pytest.param(Strategy, "'bogus' is no strategy.", id="strategy"),
+    ],
+)
+def test_a_choice_goes_by_words_and_not_by_the_name_of_a_class(kind: type[StrEnum], said: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        choose(kind, "bogus")
+    assert caught.value.message == said
+
+
+def test_every_choice_has_words() -> None:
+    kinds = [kind for kind in vars(states).values() if isinstance(kind, type) and issubclass(kind, StrEnum)]
+    for kind in kinds:
+        assert name_kind(kind) == name_kind(kind).lower()
+
+
+def test_a_deployment_says_why_it_is_what_it_is() -> None:
+    record = Deployment("project", "main", "main", status_reason="Its server ended.")
+    live = LiveDeployment(record, None)  # type: ignore[arg-type]
+    assert live.status_reason == "Its server ended."

@@ -19,7 +19,8 @@ _Error = TypeVar("_Error", bound=MastraAdminError)
 def explain(error: Exception, redactor: Redactor) -> MastraAdminError:
     """Return what to tell people of an error that ended a build, without the secrets that it may quote."""
     if isinstance(error, MastraAdminError):
-        hint, evidence = redactor.clean(error.hint), _clean(error.evidence, redactor)
+        # A hint is a sentence of ours, which may name a branch or a folder; what tools said stands in the evidence.
+        hint, evidence = redactor.clean_sentence(error.hint), _clean(error.evidence, redactor)
         return _make(type(error), redactor.clean(error.message), hint, evidence)
     if isinstance(error, OSError):
         where = f" on {error.filename}" if error.filename else ""
@@ -43,12 +44,15 @@ def describe_error(error: MastraAdminError) -> dict[str, object]:
 def make_error(build: Build) -> MastraAdminError:
     """Return the error that a build ended with, as its own class again."""
     stored = dict(build.error)
-    message = build.error_message or f"Build #{build.number} was {build.status}."
+    prefix = f"Build #{build.number}"
+    message = build.error_message or f"{prefix} was {build.status}."
+    if not message.startswith(f"{prefix} "):
+        message = f"{prefix} {build.status}: {message}"
     # One that was cancelled while it waited has no error of its own.
     default = BuildCancelled if build.status is BuildStatus.CANCELLED else BuildError
     return _make(
         _KINDS.get(str(stored.get("code")), default),
-        f"Build #{build.number} {build.status}: {message}",
+        message,
         str(stored.get("hint") or ""),
         {**dict(stored.get("details") or {}), "build_log": build.log_path},
     )

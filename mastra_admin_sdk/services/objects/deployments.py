@@ -75,6 +75,11 @@ class LiveDeployment(Configurable, Reachable):
         return LiveBuild(self._services.parts.storage.builds.get(current), self._services) if current else None
 
     @property
+    def status_reason(self) -> str | None:
+        """Why its status is what it is, in a sentence, such as why it failed; ``None`` when all is well."""
+        return self.record.status_reason
+
+    @property
     def builds(self) -> Sequence[LiveBuild]:
         """Its builds, newest first."""
         return [LiveBuild(item, self._services) for item in self._services.parts.storage.builds.list(self.id)]
