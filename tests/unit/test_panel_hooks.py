@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from fixtures.panel import BASE, TOKEN, make_fake_admin, seed
@@ -114,6 +115,22 @@ def test_a_body_that_is_too_large_is_refused(hook: Hook) -> None:
 def test_a_body_that_cannot_be_read_is_refused_with_the_reason(hook: Hook, body: bytes) -> None:
     answer = hook.push(body=body)
     assert (answer.status_code, answer.json["error"]["code"]) == (400, "invalid_input")
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", "application/json"])
+def test_json_is_read_whatever_it_is_called_as_curl_calls_it_a_form(hook: Hook, kind: str) -> None:
+    bearer = f"Bearer {hook.webhook.secret}"
+    assert hook.call(Authorization=bearer, Content_Type=kind).status_code == 202
+
+
+def test_a_form_may_hold_the_json_as_its_payload(hook: Hook) -> None:
+    body = urlencode({"payload": '{"ref": "refs/heads/main"}'}).encode()
+    assert hook.push(body=body, Content_Type="application/x-www-form-urlencoded").status_code == 202
+
+
+def test_a_body_that_is_no_json_is_refused_with_its_content_type(hook: Hook) -> None:
+    answer = hook.push(body=b"ref=main", Content_Type="application/x-www-form-urlencoded")
+    assert (answer.status_code, "x-www-form-urlencoded" in answer.json["error"]["message"]) == (400, True)
 
 
 def test_a_branch_that_nothing_is_on_is_nothing_to_do(hook: Hook) -> None:

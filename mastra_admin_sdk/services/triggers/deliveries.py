@@ -19,6 +19,7 @@ _SIGNATURES = ("x-hub-signature-256", "x-forgejo-signature", "x-gitea-signature"
 _EVENTS = ("x-github-event", "x-forgejo-event", "x-gitea-event", "x-gogs-event", "x-gitlab-event")
 _IDS = ("x-github-delivery", "x-forgejo-delivery", "x-gitea-delivery", "x-gogs-delivery", "x-gitlab-event-uuid")
 _PUSHES = frozenset({"push", "push hook", "tag push hook"})
+_FORM = "application/x-www-form-urlencoded"
 _LONGEST_NAME = 80
 _LONGEST_REF = 250
 
@@ -71,13 +72,19 @@ def read_push(headers: Mapping[str, str], body: bytes) -> Push | None:
 
 
 def _read_payload(headers: Mapping[str, str], body: bytes) -> Mapping[str, Any]:
+    kind = headers.get("content-type", "")
     try:
         text = body.decode("utf-8")
-        if headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
+        # curl names a form whatever it sends: what looks like JSON is taken for that.
+        if kind.lower().startswith(_FORM) and not text.lstrip().startswith(("{", "[")):
             text = parse_qs(text, max_num_fields=100).get("payload", [""])[0]
         payload = json.loads(text)
     except (ValueError, RecursionError) as exc:
-        raise InvalidInput("The body of the webhook is no JSON.", hint="Choose JSON as the content type.") from exc
+        named = f"content type {kind[:_LONGEST_NAME]!r}" if kind else "without a content type"
+        raise InvalidInput(
+            f"The body of the webhook is no JSON ({named}).",
+            hint="Send JSON, or a form that has it as its payload: in the service, choose application/json.",
+        ) from exc
     if not isinstance(payload, dict):
         raise InvalidInput("The body of the webhook is no JSON object.")
     return payload
