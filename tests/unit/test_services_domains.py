@@ -142,6 +142,18 @@ def test_others_are_taken(domain: str) -> None:
     assert check_domain(domain, "localhost") == domain
 
 
+def test_a_text_is_one_domain(house: House) -> None:
+    assert house.deployments.domains.set(house.add_deployment(), DOMAIN).domains == (DOMAIN,)
+
+
+def test_a_domain_does_not_inherit_the_certificates_of_those_that_were_removed(house: House) -> None:
+    deployment = house.add_deployment()
+    house.deployments.domains.set(deployment, [DOMAIN], Tls.INTERNAL)
+    assert house.deployments.domains.set(deployment, [OTHER]).tls is Tls.INTERNAL
+    assert house.deployments.domains.set(deployment, []).tls is Tls.OFF
+    assert house.deployments.domains.set(deployment, [DOMAIN]).tls is Tls.OFF
+
+
 def test_a_public_certificate_is_not_asked_for_where_none_is_given(house: House) -> None:
     with pytest.raises(InvalidInput, match="No public authority"):
         house.deployments.domains.set(house.add_deployment(), ["agents.localhost"], Tls.AUTO)

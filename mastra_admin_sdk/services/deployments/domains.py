@@ -27,23 +27,24 @@ class Domains:
     def __init__(self, parts: Parts, routes: Switchboard) -> None:
         self._parts, self._routes = parts, routes
 
-    def set(self, deployment: Deployment, domains: Iterable[str], tls: Tls | None = None) -> Deployment:
+    def set(self, deployment: Deployment, domains: Iterable[str] | str, tls: Tls | None = None) -> Deployment:
         """Give a deployment these domains and no others; they lead to its servers at once, if it has any.
 
         Parameters:
             deployment: whose they are to be.
-            domains: host names, in any case.
-            tls: where their certificates come from; ``None`` leaves it as it is.
+            domains: host names, in any case; a text is one of them.
+            tls: where their certificates come from; ``None`` leaves it as it is, and ``off`` when there are no domains.
 
         Raises:
             InvalidInput: one can't be a domain.
             Conflict: one belongs to another deployment; nothing was changed.
             RouterError: they can't be served; nothing was changed.
         """
-        wanted = tuple(dict.fromkeys(check_domain(item, self._parts.router.base_domain) for item in domains))
+        named = (domains,) if isinstance(domains, str) else domains
+        wanted = tuple(dict.fromkeys(check_domain(item, self._parts.router.base_domain) for item in named))
         with self._routes.hold():
             before = self._parts.storage.deployments.get(deployment.id)
-            chosen = before.tls if tls is None else tls
+            chosen = tls or (before.tls if wanted else Tls.OFF)
             check_certificates(wanted, chosen)
             self._check_free(before, wanted)
             changed = self._parts.storage.deployments.update(deployment.id, domains=wanted, tls=chosen)

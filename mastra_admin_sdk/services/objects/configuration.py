@@ -34,16 +34,16 @@ class Configurable(LiveRecord):
         self._services.deployments.scaling.set_strategy(self.record, choose(Strategy, strategy))
         return self.refresh()
 
-    def set_domains(self, domains: Iterable[str], *, tls: Tls | str | None = None) -> Self:
+    def set_domains(self, domains: Iterable[str] | str, *, tls: Tls | str | None = None) -> Self:
         """Let it answer on domains of its own, beside the hosts that are made from its name.
 
         They lead to its servers at once, and stay through redeploys; ``[]`` removes all. Making DNS point to this
         machine is up to you.
 
         Parameters:
-            domains: host names such as ``"agents.example.com"``; the ones before are replaced.
+            domains: host names such as ``"agents.example.com"``, or one alone; the ones before are replaced.
             tls: where their certificates come from: ``"off"``, ``"internal"`` (an authority of our own) or ``"auto"``
-                (a public one); as it was unless given, and ``"off"`` at first.
+                (a public one); as it was unless given, and ``"off"`` at first and after all were removed.
 
         Raises:
             InvalidInput: one can't be a domain.
