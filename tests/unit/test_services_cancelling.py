@@ -20,6 +20,7 @@ from mastra_admin_sdk.models import (
     Strategy,
 )
 from mastra_admin_sdk.services.builds.phases import PhaseClock
+from mastra_admin_sdk.services.shutdown import shut_down
 
 BEFORE_THE_SWITCH = ("copy", "install", "build", "start", "health", "route")
 
@@ -250,3 +251,39 @@ def test_a_stopped_deployment_is_stopped_again_when_the_build_that_would_start_i
     assert build.status is BuildStatus.CANCELLED
     assert (found.status, found.desired_state) == (DeploymentStatus.STOPPED, DesiredState.STOPPED)
     assert_nothing_left(house, build)
+
+
+def test_a_deployment_that_down_ended_still_comes_back_when_a_queued_build_is_cancelled(house: House) -> None:
+    deployment = house.add_deployment()
+    house.deploy(deployment)
+    shut_down(house.parts, house.path, house.queue, lambda _: None)
+    house.queue.cancel(house.queue.enqueue(deployment).id)
+    found = house.read(deployment)
+    assert (found.status, found.desired_state) == (DeploymentStatus.STOPPED, DesiredState.RUNNING)
+
+
+def test_a_stopped_deployment_is_stopped_again_when_the_newest_of_several_builds_is_cancelled(house: House) -> None:
+    deployment = house.add_deployment()
+    house.deploy(deployment)
+    house.deployments.stop(house.read(deployment))
+    house.queue.enqueue(deployment)
+    house.queue.cancel(house.queue.enqueue(deployment).id)
+    assert house.read(deployment).desired_state is DesiredState.STOPPED
+
+
+def test_a_bad_build_does_not_end_the_attempts_to_start_what_crashed_again(house: House) -> None:
+    deployment = house.add_deployment()
+    first = house.deploy(deployment)
+    process = house.serving(deployment)
+    house.crash(process)
+    house.path.servers.end(process)
+    house.storage.deployments.transition(
+        deployment.id, DeploymentStatus.PENDING, expected=[DeploymentStatus.RUNNING], status_reason="It crashed."
+    )
+    house.source.write("weather", "behaviour.txt", "fails")
+    build = run_with_worker(house, house.queue.enqueue(deployment))
+    assert build.status is BuildStatus.FAILED
+    assert house.read(deployment).status is DeploymentStatus.PENDING
+    house.supervise()
+    assert house.read(deployment).status is DeploymentStatus.RUNNING
+    assert house.serving(deployment).build_id == first.id

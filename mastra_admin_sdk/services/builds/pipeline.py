@@ -115,6 +115,8 @@ class Pipeline:
             to = DeploymentStatus.RUNNING
         elif deployment.desired_state is DesiredState.STOPPED:
             to = DeploymentStatus.STOPPED
+        elif deployment.status is DeploymentStatus.PENDING and deployment.current_build_id:
+            to = DeploymentStatus.PENDING  # what served before has ended, and is about to be started again
         else:
             to = DeploymentStatus.FAILED
         with suppress(Conflict):  # a newer change of its state was first
@@ -217,7 +219,9 @@ class Pipeline:
             context.log.write(f"It didn't come back: {exc}", stream="info")
 
     def _mark_building(self, deployment: Deployment) -> None:
-        expected = (DeploymentStatus.PENDING, DeploymentStatus.STOPPED, DeploymentStatus.FAILED)
+        expected = [DeploymentStatus.STOPPED, DeploymentStatus.FAILED]
+        if deployment.current_build_id is None:  # what served is started again meanwhile, if it has just ended
+            expected.append(DeploymentStatus.PENDING)
         with suppress(Conflict):  # what serves stays running while its next build is made
             self._parts.storage.deployments.transition(deployment.id, DeploymentStatus.BUILDING, expected=expected)
 
@@ -269,8 +273,10 @@ class Pipeline:
     def _stop_again(self, build: Build) -> None:
         """Leave a deployment stopped that only a cancelled build would have started, unless another one will."""
         waiting = self._parts.storage.builds.list(build.deployment_id, statuses=[BuildStatus.QUEUED])
-        if not waiting and not self._path.servers.list_alive(build.deployment_id):
-            self._parts.storage.deployments.update(build.deployment_id, desired_state=DesiredState.STOPPED)
+        deployment = self._parts.storage.deployments.get(build.deployment_id)
+        serves = deployment.status in (DeploymentStatus.RUNNING, DeploymentStatus.PENDING)
+        if not waiting and not serves and not self._path.servers.list_alive(deployment.id):
+            self._parts.storage.deployments.update(deployment.id, desired_state=DesiredState.STOPPED)
 
     def remove_artifact(self, build: Build) -> None:
         """Remove what a build made, finished or not."""

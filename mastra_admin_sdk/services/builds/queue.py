@@ -101,15 +101,22 @@ class BuildQueue:
             # What it is about to supersede was asked for: neither its turn nor its fresh start is lost.
             for older in self._list_replaceable(deployment.id, build.ref):
                 build = replace(build, priority=max(build.priority, older.priority), fresh=build.fresh or older.fresh)
+        if self._is_reviving(deployment.id, revive):
+            build = replace(build, stats={**build.stats, REVIVED: True})
         if revive:
-            if self._parts.storage.deployments.get(deployment.id).desired_state is DesiredState.STOPPED:
-                build = replace(build, stats={**build.stats, REVIVED: True})
             self._parts.storage.deployments.update(deployment.id, desired_state=DesiredState.RUNNING)
         build = self._parts.storage.builds.create(build)
         self._parts.record("queue", "build", build.id, number=build.number, kind=kind.value, trigger=trigger.value)
         self.supersede(deployment.id)
         self.bell.ring()
         return build
+
+    def _is_reviving(self, deployment_id: str, revive: bool) -> bool:
+        """True when only this build, and others that haven't ended, keep a deployment from being stopped."""
+        deployment = self._parts.storage.deployments.get(deployment_id)
+        if deployment.desired_state is DesiredState.STOPPED:
+            return revive
+        return any(item.stats.get(REVIVED) for item in self.list_active(deployment_id))
 
     def supersede(self, deployment_id: str) -> None:
         """End the deploys of a deployment that wait although a newer one waits too, which builds what they would.
@@ -193,10 +200,11 @@ class BuildQueue:
     def _undo_request(self, build: Build) -> None:
         """Leave a deployment as it was before somebody queued what is cancelled now."""
         deployment = self._parts.storage.deployments.get(build.deployment_id)
-        if deployment.status is DeploymentStatus.BUILDING:  # a worker that was stopped had begun it
-            self._pipeline.settle_deployment(deployment.id, f"Build #{build.number} was cancelled.")
-        elif deployment.status is DeploymentStatus.STOPPED:
+        is_begun = deployment.status is DeploymentStatus.BUILDING  # by a worker that was stopped
+        if build.stats.get(REVIVED) and (is_begun or deployment.status is DeploymentStatus.STOPPED):
             self._parts.storage.deployments.update(deployment.id, desired_state=DesiredState.STOPPED)
+        if is_begun:
+            self._pipeline.settle_deployment(deployment.id, f"Build #{build.number} was cancelled.")
 
     def list_active(self, deployment_id: str) -> Sequence[Build]:
         """Return the builds of a deployment that haven't ended."""

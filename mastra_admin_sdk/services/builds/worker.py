@@ -122,15 +122,17 @@ class BuildWorker:
 
         A database that is full or away is waited for: while this process lives, nobody else takes the build soon.
         """
-        to = BuildStatus.FAILED if failed and build.generation >= MOST_CLAIMS else BuildStatus.QUEUED
+        failures = build.generation - int(build.stats.get(GIVEN_BACK, 0))
+        to = BuildStatus.FAILED if failed and failures >= MOST_CLAIMS else BuildStatus.QUEUED
         changes: dict[str, object] = {}
         if to.is_final:
             changes["error_message"] = "It failed in MastraAdmin itself; see its log."
-        elif not failed:
-            # So that nobody counts it as a worker that died.
-            changes["stats"] = {**build.stats, GIVEN_BACK: int(build.stats.get(GIVEN_BACK, 0)) + 1}
         while True:
             try:
+                if not failed:
+                    # So that nobody counts it as a worker that died; the rest of its figures as they are by now.
+                    stats = self._parts.storage.builds.get(build.id).stats
+                    changes["stats"] = {**stats, GIVEN_BACK: int(build.stats.get(GIVEN_BACK, 0)) + 1}
                 self._parts.storage.builds.transition(
                     build.id, to, expected=ACTIVE, generation=build.generation, **changes
                 )
