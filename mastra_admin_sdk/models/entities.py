@@ -38,7 +38,7 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class EnvVar:
-    """One environment variable of a project or deployment; the value is encrypted (see services.secrets)."""
+    """One environment variable of a project or deployment; its value is encrypted (services.environment.secrets)."""
 
     key: str
     encrypted_value: str = field(repr=False)

@@ -69,9 +69,10 @@ def keep_release(home: Home, release: Path) -> Path:
     kept = home.cache / "tools" / f"yarn-{hashlib.sha256(content).hexdigest()[:16]}" / "yarn.cjs"
     if not kept.is_file():
         kept.parent.mkdir(parents=True, exist_ok=True)
-        fresh = kept.with_name(f"yarn.{os.getpid()}")
-        fresh.write_bytes(content)
-        fresh.replace(kept)
+        descriptor, fresh = tempfile.mkstemp(dir=kept.parent, prefix="yarn.")
+        with open(descriptor, "wb") as file:
+            file.write(content)
+        os.replace(fresh, kept)
     return kept
 
 

@@ -121,9 +121,7 @@ def _find_address(item: _Submodule, parent: Address) -> Address:
         ) from exc
 
 
-def _skip(
-    item: _Submodule, reason: str = "a submodule: create the project with submodules=True to have it"
-) -> SkippedFolder:
+def _skip(item: _Submodule, reason: str = _NOT_WANTED) -> SkippedFolder:
     return SkippedFolder(show_path(item.path), reason)
 
 
