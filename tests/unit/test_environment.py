@@ -63,6 +63,14 @@ def test_what_is_not_there_is_told_with_what_is(
     assert SECRET not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "path", ["x" * 300, "~nobody-of-this-name/.env", "a\0b"], ids=["too long", "home of nobody", "with a nul"]
+)
+def test_a_name_that_no_file_can_have_is_no_file(env: Environment, project: Project, path: str) -> None:
+    with pytest.raises(NotFound, match="There is no file"):
+        env.import_file(project, path)
+
+
 def test_a_file_that_is_no_text_is_refused_without_showing_it(env: Environment, project: Project) -> None:
     path = Path(str(project.source_config["path"])) / ".env.binary"
     path.write_bytes(b"A=\xff" + SECRET.encode())

@@ -37,3 +37,17 @@ def test_moments_become_utc(moment: object) -> None:
 def test_what_is_no_time_or_has_no_zone_is_refused(moment: object) -> None:
     with pytest.raises(InvalidInput):
         parse_moment(moment)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param(f"{'9' * 30}d", id="an age in text"),
+        pytest.param("3000000d", id="before the first year"),
+        pytest.param(timedelta.max, id="a timedelta"),
+        pytest.param(datetime.min.replace(tzinfo=timezone(timedelta(hours=1))), id="a first day that is none in UTC"),
+    ],
+)
+def test_what_lies_outside_of_all_calendars_is_refused(moment: object) -> None:
+    with pytest.raises(InvalidInput, match="is no time"):
+        parse_moment(moment)  # type: ignore[arg-type]

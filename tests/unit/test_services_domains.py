@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from fixtures.house import House
 
@@ -127,6 +129,12 @@ def test_a_domain_is_kept_once_in_lower_case_without_the_final_dot(house: House)
     ids=repr,
 )
 def test_what_is_no_host_name_is_refused(domain: str) -> None:
+    with pytest.raises(InvalidInput, match="can't be a domain"):
+        check_domain(domain, "localhost")
+
+
+@pytest.mark.parametrize("domain", [None, 5, b"agents.example.com"], ids=repr)
+def test_what_is_no_text_is_no_domain(domain: Any) -> None:
     with pytest.raises(InvalidInput, match="can't be a domain"):
         check_domain(domain, "localhost")
 

@@ -72,6 +72,20 @@ def test_a_stopped_deployment_whose_start_is_cancelled_stays_stopped(house: Hous
     assert house.alive(deployment) == []
 
 
+@pytest.mark.parametrize("priority", ["high", None, True, 1.5, 2**31, -(2**70)], ids=repr)
+def test_a_priority_that_is_none_is_refused_and_leaves_a_stopped_deployment_stopped(
+    house: House, priority: Any
+) -> None:
+    deployment = house.add_deployment()
+    house.deploy(deployment)
+    house.deployments.stop(deployment)
+    with pytest.raises(InvalidInput, match="priority"):
+        house.deployments.deploy(house.read(deployment), priority=priority)
+    house.supervise()
+    assert house.read(deployment).desired_state is DesiredState.STOPPED
+    assert house.alive(deployment) == []
+
+
 def test_a_build_that_is_given_back_while_it_is_cancelled_ends(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     build = house.claim(house.add_deployment())
     update = house.storage.builds.update

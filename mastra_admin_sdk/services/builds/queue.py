@@ -15,6 +15,7 @@ from mastra_admin_sdk.errors import (
     BuildError,
     BuildSuperseded,
     Conflict,
+    InvalidInput,
     MastraAdminError,
     NotFound,
     StaleState,
@@ -47,6 +48,7 @@ GIVEN_BACK = "given_back"
 """Name among a build's ``stats`` of how often a worker that was stopped gave it back to the queue."""
 
 _SILENCE = 60.0
+_HIGHEST_PRIORITY = 1_000_000
 
 
 class BuildQueue:
@@ -88,7 +90,9 @@ class BuildQueue:
 
         Raises:
             Conflict: there is a build of that id.
+            InvalidInput: the priority is no number of a sensible size; nothing was changed.
         """
+        _check_priority(priority)
         build = Build(deployment.id, kind=kind, trigger=trigger, priority=priority, fresh=fresh)
         build = replace(build, ref=ref or deployment.branch)
         build = replace(build, id=build_id or build.id, actor=self._parts.acting.actor)
@@ -318,3 +322,12 @@ class BuildQueue:
 
     def _fail(self, build: Build, error: BuildError) -> None:
         self._pipeline.fail(build, error, dict(build.phases))
+
+
+def _check_priority(priority: int) -> None:
+    is_whole = isinstance(priority, int) and not isinstance(priority, bool)
+    if not is_whole or abs(priority) > _HIGHEST_PRIORITY:
+        raise InvalidInput(
+            f"A build can't have the priority {priority!r}.",
+            hint=f"Give a whole number from -{_HIGHEST_PRIORITY} to {_HIGHEST_PRIORITY}; 0 is usual.",
+        )

@@ -89,12 +89,12 @@ def check_domain(domain: str, base_domain: str) -> str:
     Raises:
         InvalidInput: it is no host name of two labels or more, or one of those that are made from names.
     """
-    lowered = domain.strip().lower().removesuffix(".")
+    lowered = domain.strip().lower().removesuffix(".") if isinstance(domain, str) else ""
     labels = lowered.split(".")
     usable = all(len(label) <= MAX_LABEL and _LABEL.fullmatch(label) for label in labels)
     if len(lowered) > _LONGEST or len(labels) < 2 or not usable or _is_address(lowered):
         raise InvalidInput(
-            f"{domain[:300]!r} can't be a domain of a deployment.",
+            f"{repr(domain)[:300]} can't be a domain of a deployment.",
             hint="Write a host name such as agents.example.com: without https://, port, path or wildcard; "
             "other alphabets in their xn-- form.",
         )

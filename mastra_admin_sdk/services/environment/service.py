@@ -96,7 +96,7 @@ class Environment:
             InvalidInput: it can't be read as a ``.env`` file, or has none of what is wanted.
         """
         project = owner if isinstance(owner, Project) else self._parts.storage.projects.get(owner.project_id)
-        file = self._find_file(project, Path(path).expanduser())
+        file = self._find_file(project, Path(os.path.expanduser(path)))
         chosen = choose_variables(read_env_file(file), str(file), only=only, prefix=prefix)
         self.change(owner, chosen, secret=secret, file=str(file))
         return ImportedEnv(str(file), tuple(sorted(chosen)))
@@ -162,7 +162,7 @@ class Environment:
         folder = _find_folder(project)
         is_bare = path.name == str(path)
         places = [folder / path, path] if is_bare and folder else [path]
-        found = next((place for place in places if place.is_file()), None)
+        found = next((place for place in places if os.path.isfile(place)), None)
         if found is None:
             offered = sorted(item.name for item in folder.glob(".env*") if item.is_file()) if folder else []
             hint = f"{project.slug} has: {', '.join(offered)}." if offered else "Give the path of a .env file."

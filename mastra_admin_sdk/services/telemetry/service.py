@@ -148,6 +148,13 @@ def parse_moment(moment: Moment) -> datetime:
         >>> parse_moment("1h") < utc_now()
         True
     """
+    try:
+        return _read_moment(moment)
+    except (ValueError, OverflowError) as exc:  # no calendar goes that far
+        raise InvalidInput(f"{moment!r} is no time.", hint=_TIME_HINT) from exc
+
+
+def _read_moment(moment: object) -> datetime:
     if isinstance(moment, timedelta):
         return utc_now() - moment
     if isinstance(moment, datetime):
@@ -158,10 +165,7 @@ def parse_moment(moment: Moment) -> datetime:
         moment = f"{moment.strip()}T00:00:00+00:00"
     if match := _AGE.fullmatch(moment.strip()):
         return utc_now() - timedelta(seconds=float(match[1]) * _UNITS[match[2]])
-    try:
-        return _check_aware(datetime.fromisoformat(moment))
-    except ValueError as exc:
-        raise InvalidInput(f"{moment!r} is no time.", hint=_TIME_HINT) from exc
+    return _check_aware(datetime.fromisoformat(moment))
 
 
 def _check_aware(moment: datetime) -> datetime:
