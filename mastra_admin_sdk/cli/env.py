@@ -110,6 +110,8 @@ def import_variables(
             found = admin.projects.import_env(name, path, **chosen)
         variables = _read(admin, name, deployment)
     _tell(session, name, f"Set {', '.join(found.keys)} (from {found.path})", variables)
+    for key, reason in found.skipped.items():
+        session.output.note(f"{key} was skipped: {reason}.")
 
 
 @env.command("versions", cls=AdminCommand)

@@ -88,3 +88,11 @@ def test_what_cannot_be_done_is_refused(command_line: CommandLine, arguments: li
     command_line.deploy()
     error = command_line.run_json("env", *arguments, exit_code=2, stdin=stdin)["error"]
     assert error["code"] == "invalid_input"
+
+
+def test_an_import_tells_what_it_skipped(command_line: CommandLine, tmp_path: Path) -> None:
+    command_line.deploy()
+    (tmp_path / "given.env").write_text("PORT=4111\nAPI_URL=x\n")
+    found = command_line.run("env", "import", "weather-agent", str(tmp_path / "given.env"))
+    assert "Set API_URL" in found.stdout + found.stderr
+    assert "PORT was skipped: each server gets a free port." in found.stdout + found.stderr

@@ -71,6 +71,24 @@ def test_a_name_that_no_file_can_have_is_no_file(env: Environment, project: Proj
         env.import_file(project, path)
 
 
+@pytest.mark.parametrize("key", ["PORT", "MASTRA_HOST", "MASTRA_TELEMETRY_DISABLED", "MASTRA_ADMIN_HOME"])
+def test_what_mastra_admin_sets_itself_is_refused(house: House, env: Environment, project: Project, key: str) -> None:
+    with pytest.raises(InvalidInput, match=f"{key} is set by MastraAdmin"):
+        env.change(project, {key: "1234"})
+    assert env.show(house.storage.projects.get(project.id)) == {}
+    env.change(project, {key: None, "PATH": "/opt/bin", "NODE_OPTIONS": "--no-warnings"})
+
+
+def test_an_import_skips_what_mastra_admin_sets_itself_and_says_so(env: Environment, project: Project) -> None:
+    file = Path(str(project.source_config["path"])) / ".env"
+    file.write_text("PORT=4111\nAPI_URL=x\nMASTRA_ADMIN_HOME=/x\n")
+    found = env.import_file(project, ".env")
+    assert (found.keys, list(found.skipped)) == (("API_URL",), ["MASTRA_ADMIN_HOME", "PORT"])
+    assert "PORT skipped: each server gets a free port" in repr(found)
+    with pytest.raises(InvalidInput, match="only what MastraAdmin sets itself"):
+        env.import_file(project, ".env", only=["PORT"])
+
+
 def test_a_file_that_is_no_text_is_refused_without_showing_it(env: Environment, project: Project) -> None:
     path = Path(str(project.source_config["path"])) / ".env.binary"
     path.write_bytes(b"A=\xff" + SECRET.encode())

@@ -20,6 +20,7 @@ from mastra_admin_sdk.adapters.runner.local.commands import (
 )
 from mastra_admin_sdk.adapters.runner.local.hints import suggest_next
 from mastra_admin_sdk.models import Artifact, PackageManager, ServerSpec
+from mastra_admin_sdk.services.environment.secrets import find_reservation
 
 CALLER = {
     "PATH": "/usr/bin",
@@ -70,6 +71,15 @@ def test_of_the_callers_environment_only_what_is_needed_is_kept() -> None:
 
 def test_an_empty_environment_still_has_a_path() -> None:
     assert pick_base({}, TOOLS) == {"PATH": "/tools/bin:/usr/local/bin:/usr/bin:/bin"}
+
+
+def test_every_variable_that_ours_replaces_is_one_that_cannot_be_set() -> None:
+    names = [*make_environment(), "MASTRA_STUDIO_PATH"]
+    found = make_environment(**dict.fromkeys(names, "theirs"))
+    replaced = {name for name in names if "theirs" not in found[name]}
+    assert "PORT" in replaced
+    assert [name for name in replaced if not find_reservation(name)] == []
+    assert [name for name in set(names) - replaced if find_reservation(name)] == []
 
 
 def test_a_server_gets_the_projects_variables_and_ours_win() -> None:

@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from cryptography.fernet import Fernet
 
 _KEY_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_OURS: Mapping[str, str] = {
+    "PORT": "each server gets a free port",
+    "MASTRA_HOST": "servers listen on this machine only, behind the router",
+    "MASTRA_TELEMETRY_DISABLED": "it is always set",
+    "MASTRA_CLOUD_TRACES_TARGET_DIR": "traces are collected there",
+    "MASTRA_RUNNER_LOGS_TARGET_DIR": "logs are collected there",
+}
+_OUR_PREFIX = "MASTRA_ADMIN_"
 _LONGEST_ENTRY = 128 * 1024  # of NAME=value with its NUL: the kernel's MAX_ARG_STRLEN
 
 
@@ -104,6 +112,21 @@ def check_key(key: str) -> str:
     return key
 
 
+def find_reservation(key: str) -> str | None:
+    """Return why a variable's value would be ignored, since servers get MastraAdmin's own; ``None`` when it isn't."""
+    if key.startswith(_OUR_PREFIX):
+        return "names that begin so are MastraAdmin's own"
+    return _OURS.get(key)
+
+
+def check_free(key: str) -> str:
+    """Return the name of a variable, or raise `InvalidInput` when MastraAdmin sets the one of that name itself."""
+    reason = find_reservation(key)
+    if reason:
+        raise InvalidInput(f"{key} is set by MastraAdmin: {reason}.", hint="Leave it out, or use another name.")
+    return key
+
+
 def check_value(key: str, value: str) -> str:
     """Return the value of a variable, or raise `InvalidInput`, without showing it, when no process could have it."""
     if not isinstance(value, str):
@@ -126,14 +149,18 @@ def check_value(key: str, value: str) -> str:
 def change_env(
     box: SecretBox, current: Sequence[EnvVar], changes: Mapping[str, str | None], *, secret: bool
 ) -> tuple[EnvVar, ...]:
-    """Return the list with some variables set, or removed where the value is ``None``; sorted by name."""
+    """Return the list with some variables set, or removed where the value is ``None``; sorted by name.
+
+    Raises:
+        InvalidInput: a name or value that no process could have, or a name that MastraAdmin sets itself.
+    """
     kept = {var.key: var for var in current}
     for key, value in changes.items():
         check_key(key)
         if value is None:
             kept.pop(key, None)
         else:
-            kept[key] = EnvVar(key, box.encrypt(check_value(key, value)), secret)
+            kept[check_free(key)] = EnvVar(key, box.encrypt(check_value(key, value)), secret)
     return tuple(kept[key] for key in sorted(kept))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -18,7 +18,7 @@ from mastra_admin_sdk.services.history.frames import make_frame
 from mastra_admin_sdk.services.parts import Parts, hold_env
 
 from .files import choose_variables, read_env_file
-from .secrets import SecretBox, change_env, merge_env
+from .secrets import SecretBox, change_env, find_reservation, merge_env
 from .versions import VERSION_COLUMNS, Owner, list_own, list_versions, name_version, read_version
 
 if TYPE_CHECKING:
@@ -37,13 +37,18 @@ _POINTER = 8
 
 @dataclass(frozen=True, slots=True)
 class ImportedEnv:
-    """What an import set: ``path`` is the file, ``keys`` are the names. It holds no value."""
+    """What an import set: ``path`` is the file, ``keys`` are the names. It holds no value.
+
+    ``skipped`` has the names that weren't taken, each with the reason: MastraAdmin sets them itself.
+    """
 
     path: str
     keys: tuple[str, ...]
+    skipped: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        return f"<Imported {len(self.keys)} variables from {self.path}: {', '.join(self.keys)}>"
+        left = "".join(f"; {key} skipped: {reason}" for key, reason in self.skipped.items())
+        return f"<Imported {len(self.keys)} variables from {self.path}: {', '.join(self.keys)}{left}>"
 
 
 class Environment:
@@ -60,7 +65,8 @@ class Environment:
         ``told`` goes into the audit log, beside the names.
 
         Raises:
-            InvalidInput: a name or value that no process could have, or all of them together are too large.
+            InvalidInput: a name or value that no process could have, a name that MastraAdmin sets itself, or all of
+                them together are too large.
         """
         with hold_env(self._parts, owner.id, owner.slug):
             changed = change_env(self._parts.secrets, list_own(self._read(owner)), variables, secret=secret)
@@ -81,7 +87,7 @@ class Environment:
         only: Iterable[str] | None = None,
         prefix: str = "",
     ) -> ImportedEnv:
-        """Set the variables of a ``.env`` file.
+        """Set the variables of a ``.env`` file, but for those that MastraAdmin sets itself, such as ``PORT``.
 
         Parameters:
             owner: whose they become.
@@ -97,9 +103,16 @@ class Environment:
         """
         project = owner if isinstance(owner, Project) else self._parts.storage.projects.get(owner.project_id)
         file = self._find_file(project, Path(os.path.expanduser(path)))
-        chosen = choose_variables(read_env_file(file), str(file), only=only, prefix=prefix)
+        found = choose_variables(read_env_file(file), str(file), only=only, prefix=prefix)
+        skipped = {key: reason for key in sorted(found) if (reason := find_reservation(key))}
+        chosen = {key: value for key, value in found.items() if key not in skipped}
+        if not chosen:
+            told = "; ".join(f"{key}: {reason}" for key, reason in skipped.items())
+            raise InvalidInput(
+                f"{file} has only what MastraAdmin sets itself ({told}).", hint="There is nothing to do."
+            )
         self.change(owner, chosen, secret=secret, file=str(file))
-        return ImportedEnv(str(file), tuple(sorted(chosen)))
+        return ImportedEnv(str(file), tuple(sorted(chosen)), skipped)
 
     def freeze(self, project: Project, deployment: Deployment) -> tuple[tuple[EnvVar, ...], str]:
         """Return what a deployment is to run with now, and the version that this is, such as ``3.1``.

@@ -225,7 +225,7 @@ class ProjectService:
             prefix: what the names have to begin with.
 
         Returns:
-            The file and the names that were set, never a value.
+            The file, the names that were set, and those that were skipped since MastraAdmin sets them; never a value.
 
         Raises:
             NotFound: there is no such file.
