@@ -15,7 +15,7 @@ from mastra_admin_sdk.models import BuildStatus, DeploymentStatus, DesiredState
 from .daemon import ensure_background, run_background
 from .following import BACKGROUND, follow_build
 from .group import AdminCommand
-from .output import Output
+from .output import Output, wrap
 from .panels import PANEL, ensure_panel, make_panel_address
 from .progress import tell_live
 from .records import Recorded, end_recorded, find_running
@@ -95,7 +95,8 @@ def down(session: Session) -> None:
 def _start_background(session: Session, admin: MastraAdmin) -> dict[str, Any]:
     record, is_new = ensure_background(session, admin)
     what = "started" if is_new else "was running already"
-    session.output.done(f"Background process {what} (pid {record.pid}): builds, supervision, ingestion")
+    duties = ": builds, supervision, ingestion" if is_new else ""
+    session.output.done(f"Background process {what} (pid {record.pid}){duties}")
     return _describe(record, is_new)
 
 
@@ -126,7 +127,8 @@ def _wait_until_back(session: Session, admin: MastraAdmin) -> None:
         time.sleep(0.2)
     if waiting:
         names = [name_deployment(admin, admin.storage.deployments.get(each)) for each in waiting]
-        session.output.note(f"{_say_on_their_way(names)}: {session.suggest('ps')}")
+        text = f"{_say_on_their_way(names)}: {session.suggest('ps')}"
+        session.output.note("\n".join(wrap(text, session.output.width)))
 
 
 def _say_on_their_way(names: list[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -14,6 +14,8 @@ import click
 
 from mastra_admin_sdk.display.text import truncate
 from mastra_admin_sdk.errors import Conflict, InvalidInput, MastraAdminError, NotFound
+
+from .hints import translate
 
 _LONGEST_LIST = 20
 _MOST_COPIED_WORDS = 2
@@ -62,11 +64,14 @@ class Failure:
         return {"error": {"code": self.code, "message": self.message, "hint": self.hint, "details": details}}
 
 
-def describe_failure(exc: BaseException) -> Failure:
-    """Return what to show for an exception, and the exit code that it ends the program with."""
+def describe_failure(exc: BaseException, suggest: Callable[[str], str] = "mastra-admin {}".format) -> Failure:
+    """Return what to show for an exception, and the exit code that it ends the program with.
+
+    ``suggest`` makes a command such as ``ps`` a line to be pasted: `Session.suggest`.
+    """
     match exc:
         case MastraAdminError():
-            return Failure(exc.code, exc.message, _exit_code_of(exc), exc.hint, exc.evidence)
+            return Failure(exc.code, exc.message, _exit_code_of(exc), translate(exc.hint, suggest), exc.evidence)
         case click.exceptions.NoArgsIsHelpError():
             return Failure(
                 "usage", "A command is missing.", ExitCode.USAGE, _usage_hint(exc), help=exc.format_message()

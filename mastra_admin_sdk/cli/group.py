@@ -108,7 +108,7 @@ def _end(exc: BaseException, session: Session) -> int:
     if isinstance(exc, OSError) and exc.errno == errno.EPIPE:
         return _end_quietly()
     try:
-        failure = describe_failure(exc)
+        failure = describe_failure(exc, session.suggest)
         Output(session.json_mode).failure(failure)
         sys.stdout.flush()
     except BrokenPipeError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,7 @@ _PLAIN = str.maketrans(
 )
 _COLOURS = {"good": "green", "bad": "red", "busy": "yellow"}
 _WIDEST = 120
+_WORD = re.compile(r"\S*?`[^`]+`\S*|\S*mastra-admin\s[^,\n]+,?|\S+")
 
 
 class Output:
@@ -94,8 +96,10 @@ class Output:
             title = ""
         for line in list_failure_lines(failure, self.width - 2):
             self.note(f"  {printable(line) if line.isprintable() else line}")
-        if failure.hint:
-            self.note(f"{paint('Next:', 'busy')} {failure.hint}")
+        title = f"{paint('Next:', 'busy')} "
+        for line in failure.hint.splitlines():
+            self.note("\n".join(wrap(title + line, self.width)))
+            title = ""
 
 
 def paint(text: str, tone: str) -> str:
@@ -123,9 +127,9 @@ def encodable(text: str, stream: TextIO) -> str:
 
 
 def wrap(text: str, width: int, indent: str = "") -> Iterator[str]:
-    """Yield a text's words in lines of a width; a word that is wider, such as an address, is never cut."""
+    """Yield a text's words in lines of a width; what is to be copied, an address or a command, is never cut."""
     line = ""
-    for word in text.split():
+    for word in _WORD.findall(text):
         if line and measure(click.unstyle(f"{indent}{line} {word}")) > width:
             yield indent + line
             line = word

@@ -53,7 +53,7 @@ def test_what_is_not_back_yet_is_named(up: CommandLine, monkeypatch: pytest.Monk
         up.deploy("weather-agent", "--team", team)
     up.run("down")
     found = up.run("up", "--no-panel")
-    assert "weather-agent/main are still on their way: " in found.stderr
+    assert "weather-agent/main are still on their way:" in found.stderr
     assert "one/weather-agent/main and" in found.stderr or "two/weather-agent/main and" in found.stderr
 
 
@@ -75,4 +75,4 @@ def test_what_the_machine_took_along_is_waited_for_too(up: CommandLine, monkeypa
     up.deploy("weather-agent")
     up.runner.close()
     assert up.run_json("ps")["deployments"][0]["status"] == "running"
-    assert "weather-agent/main is still on its way: " in up.run("up", "--no-panel").stderr
+    assert "weather-agent/main is still on its way:" in up.run("up", "--no-panel").stderr

@@ -53,7 +53,7 @@ def find_source(
     kind = SourceType.GIT if git is not None else _recognize(parts, source)
     if kind is not SourceType.GIT and (path or submodules):
         raise InvalidInput(
-            "Only a project in a repository has path= and submodules=.", hint="Name the folder itself as the source."
+            "Only a project in a repository has a path and submodules.", hint="Name the folder itself as the source."
         )
     reference = git if git is not None else source
     provider = parts.sources[kind]

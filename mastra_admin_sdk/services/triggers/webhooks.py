@@ -59,7 +59,7 @@ class WebhookService:
         if found.webhook_secret:
             raise Conflict(
                 f"The project {found.slug} has a webhook already.",
-                hint="Make another secret for it with admin.webhooks.rotate(project).",
+                hint=f'Make another secret for it with admin.webhooks.rotate("{self._name(found)}").',
             )
         return self._set_secret(found, "create_webhook")
 
@@ -152,9 +152,13 @@ class WebhookService:
         found = self._resolver.project(project)
         if not found.webhook_secret:
             raise NotFound(
-                f"The project {found.slug} has no webhook.", hint="Make one: admin.webhooks.create(project)."
+                f"The project {found.slug} has no webhook.",
+                hint=f'Make one: admin.webhooks.create("{self._name(found)}").',
             )
         return found
+
+    def _name(self, project: Project) -> str:
+        return f"{self._parts.storage.teams.get(project.team_id).slug}/{project.slug}"
 
     def _set_secret(self, project: Project, action: str) -> Webhook:
         secret = secrets.token_urlsafe(_SECRET_BYTES)

@@ -1,0 +1,47 @@
+"""What the services advise in Python, as it is done on the command line (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+# What stands after `$` is a command of this program.
+_WORDS = [
+    (r'admin\.webhooks\.rotate\("([^"]+)"\)', r"`$webhooks create \1 --rotate`"),
+    (r'admin\.webhooks\.create\("([^"]+)"\)', r"`$webhooks create \1`"),
+    (r"admin\.schedules\.list\(\) returns all there are", "`$schedules list` shows all there are"),
+    (
+        r'Use it with admin\.projects\.get\("([^"]+)"\), or give this one another name',
+        r"Deploy the one that is there: `$deploy \1`, or give this one another name with --name",
+    ),
+    (r'Use it with admin\.teams\.get\("([^"]+)"\)', r"Name it with --team \1"),
+    (
+        r"tie the project to its repository: admin\.projects\.relink\(…, git=…\)",
+        "create one with `projects create --git`",
+    ),
+    (r", or admin\.start\(\)", ""),
+    (r"wait for one with trace\(id, wait=10\)\. admin\.traces\(\) lists", "look again then. `$traces` lists"),
+    (r"Start it with \.start\(\)", "Start it with `start`"),
+    (
+        r"two numbers, such as 3\.1: see env_versions\(\)",
+        "two numbers, such as 3.1: `env versions --deployment` lists them",
+    ),
+    (r"see env_versions\(\)", "`env versions` lists them"),
+    (
+        r"Give source= \(a folder's project, a URL\) or git=",
+        "Give SOURCE (a folder, a name that `projects` lists) or --git",
+    ),
+    (r"None for the setting server_memory_mb", "default for what the settings say"),
+    (r"datetime\(…, tzinfo=UTC\) or …Z|(datetime\(…, )?tzinfo=UTC\)?", "…Z"),
+    (r"MASTRA_ADMIN_HOME or home=…", "MASTRA_ADMIN_HOME or --home"),
+    (r'(Deploy with|Use|Choose) (type|tls|strategy)="(\w+)"', r"\1 --\2 \3"),
+]
+_RULES = [(re.compile(pattern), words) for pattern, words in _WORDS]
+_COMMAND = re.compile(r"`\$([^`]*)`")
+
+
+def translate(text: str, suggest: Callable[[str], str] = "mastra-admin {}".format) -> str:
+    """Return a hint for somebody at the command line; ``suggest`` makes a command a line to be pasted."""
+    for pattern, words in _RULES:
+        text = pattern.sub(words, text)
+    return _COMMAND.sub(lambda found: f"`{suggest(found[1])}`", text)
