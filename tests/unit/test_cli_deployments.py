@@ -102,6 +102,15 @@ def test_rollback_of_a_first_build_says_why_not(command_line: CommandLine) -> No
     assert "no earlier build" in error["message"]
 
 
+@pytest.mark.parametrize(("deploys", "named"), [(2, "#1 and #2"), (3, "#1 to #3")], ids=["two", "more"])
+def test_rollback_after_an_unchanged_redeploy_says_why_not(command_line: CommandLine, deploys: int, named: str) -> None:
+    for _ in range(deploys):
+        command_line.deploy()
+    error = command_line.run_json("rollback", "weather-agent", exit_code=2)["error"]
+    name = "default/weather-agent/main"
+    assert error["message"] == f"Builds {named} of {name} run the same artifact: there is nothing to go back to."
+
+
 @pytest.mark.parametrize("reference", ["weather-agent#1", "weather-agent"], ids=["number", "deployment"])
 def test_cancel_ends_a_queued_build(command_line: CommandLine, reference: str) -> None:
     command_line.source.add("weather-agent")
@@ -148,3 +157,42 @@ def test_down_names_servers_with_their_team(command_line: CommandLine) -> None:
         "Stopping one/weather-agent/main",
         "Stopping two/weather-agent/main",
     }
+
+
+def test_start_starts_what_was_stopped(command_line: CommandLine) -> None:
+    command_line.deploy()
+    command_line.run("stop", "weather-agent")
+    assert "✓ default/weather-agent/main is started" in command_line.run("start", "weather-agent").stdout
+    assert command_line.run_json("ps")["deployments"][0]["state"] == "running"
+    assert "stopped is started" in " ".join(command_line.run("restart", "--help").stdout.split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["rollback", "weather-agent", "--to", "9"],
+        ["cancel", "weather-agent#9"],
+        ["logs", "weather-agent", "--build", "9"],
+        ["diff", "weather-agent#1", "weather-agent#9"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_build_that_is_not_there_is_answered_with_those_that_are(
+    command_line: CommandLine, arguments: list[str]
+) -> None:
+    command_line.deploy()
+    error = command_line.run_json(*arguments, exit_code=3)["error"]
+    assert error["message"] == "default/weather-agent/main has no build #9; it has only #1."
+
+
+def test_diff_says_how_builds_are_written(command_line: CommandLine) -> None:
+    command_line.deploy()
+    error = command_line.run_json("diff", "weather-agent", "other", exit_code=3)["error"]
+    assert error["message"] == "There is no build 'weather-agent'."
+    assert "<deployment>#<number>" in error["hint"]
+
+
+def test_projects_list_is_what_projects_alone_shows(command_line: CommandLine) -> None:
+    command_line.deploy()
+    assert command_line.run("projects", "list").stdout == command_line.run("projects").stdout
+    assert command_line.run_json("projects", "list", "--refresh") == command_line.run_json("projects")

@@ -55,10 +55,7 @@ def find_rollback_target(parts: Parts, deployment: Deployment, to: Build | None)
         InvalidInput: there is none, it never served, or its artifact was removed; the hint names those that are kept.
     """
     if to is None and deployment.previous_build_id is None:
-        raise InvalidInput(
-            f"{name_deployment(parts.storage, deployment)} has no earlier build to go back to.",
-            hint="Deploy first, or name a build.",
-        )
+        raise _refuse_first(parts, deployment)
     target = to or parts.storage.builds.get(deployment.previous_build_id or "")
     if target.deployment_id != deployment.id:
         raise InvalidInput(f"Build #{target.number} belongs to another deployment.")
@@ -84,6 +81,18 @@ def list_kept(parts: Parts, deployment: Deployment) -> Sequence[Build]:
         if not startable[get_owner_id(build)]:
             startable[get_owner_id(build)] = is_startable(parts, build)
     return [build for build in served if startable[get_owner_id(build)]]
+
+
+def _refuse_first(parts: Parts, deployment: Deployment) -> InvalidInput:
+    name, kept = name_deployment(parts.storage, deployment), list_kept(parts, deployment)
+    if len(kept) > 1 and len(set(map(get_owner_id, kept))) == 1:
+        numbers = [f"#{build.number}" for build in reversed(kept)]
+        named = " and ".join(numbers) if len(numbers) == 2 else f"{numbers[0]} to {numbers[-1]}"
+        return InvalidInput(
+            f"Builds {named} of {name} run the same artifact: there is nothing to go back to.",
+            hint="Change the source or the variables and deploy, or start one of them again by naming it.",
+        )
+    return InvalidInput(f"{name} has no earlier build to go back to.", hint="Deploy first, or name a build.")
 
 
 def _name_kept(parts: Parts, deployment: Deployment) -> str:
