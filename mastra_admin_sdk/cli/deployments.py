@@ -77,9 +77,21 @@ def restart(session: Session, deployment: str, no_wait: bool) -> None:
     """Start a new server of the current build.
 
     It runs with the variables as they are set now, and takes over once it has
-    answered.
+    answered. A deployment that is stopped is started.
     """
     _change(session, deployment, no_wait, "restarted", lambda live: live.restart(wait=False))
+
+
+@click.command(cls=AdminCommand)
+@click.argument("deployment")
+@click.option("--no-wait", is_flag=True, help="Only queue it.")
+@click.pass_obj
+def start(session: Session, deployment: str, no_wait: bool) -> None:
+    """Start a deployment that is stopped, with the build it had.
+
+    One that runs gets a new server, as with `restart`.
+    """
+    _change(session, deployment, no_wait, "started", lambda live: live.start(wait=False))
 
 
 @click.command(cls=AdminCommand)

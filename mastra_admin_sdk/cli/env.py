@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mastra_admin_sdk.display.text import relative_time
-from mastra_admin_sdk.errors import InvalidInput
+from mastra_admin_sdk.errors import InvalidInput, MastraAdminError, NotFound
 from mastra_admin_sdk.models import utc_now
 
 from .frames import iterate_records
@@ -21,6 +21,7 @@ from .variables import ask_secrets, parse_assignments
 
 if TYPE_CHECKING:
     from mastra_admin_sdk.admin import MastraAdmin
+    from mastra_admin_sdk.models import Project
 
 _deployment_flag = click.option("--deployment", is_flag=True, help="NAME is a deployment: its overrides are meant.")
 
@@ -107,7 +108,7 @@ def import_variables(
         if deployment:
             found = admin.deployments.get(name).import_env(path, **chosen)
         else:
-            found = admin.projects.import_env(name, path, **chosen)
+            found = admin.projects.import_env(_get_project(admin, name), path, **chosen)
         variables = _read(admin, name, deployment)
     _tell(session, name, f"Set {', '.join(found.keys)} (from {found.path})", variables)
     for key, reason in found.skipped.items():
@@ -125,7 +126,11 @@ def list_versions(session: Session, name: str, deployment: bool) -> None:
     variables, and of its overrides.
     """
     with session.open_admin() as admin:
-        frame = admin.deployments.get(name).env_versions() if deployment else admin.projects.env_versions(name)
+        frame = (
+            admin.deployments.get(name).env_versions()
+            if deployment
+            else admin.projects.env_versions(_get_project(admin, name))
+        )
     rows = list(iterate_records(frame))
     session.output.result(rows)
     columns = (Column("VERSION"), Column("WHEN"), Column("WHO", shrink=True), Column("NAMES", shrink=True))
@@ -148,7 +153,7 @@ def diff_versions(session: Session, name: str, before: str, after: str, deployme
         if deployment:
             frame = admin.deployments.get(name).diff_env(before, after)
         else:
-            frame = admin.projects.diff_env(name, before, after)
+            frame = admin.projects.diff_env(_get_project(admin, name), before, after)
     rows = list(iterate_records(frame))
     session.output.result(rows)
     columns = (Column("NAME"), Column("CHANGE"), Column("KIND"))
@@ -160,8 +165,21 @@ def _tell_age(moment: str | None) -> str:
     return relative_time(datetime.fromisoformat(moment) if moment else None, utc_now())
 
 
+def _get_project(admin: MastraAdmin, name: str) -> Project:
+    """A project by its name; a deployment's name is answered with the option that it needs."""
+    try:
+        return admin.projects.get(name)
+    except NotFound as exc:
+        try:
+            admin.deployments.get(name)
+        except MastraAdminError:
+            raise exc from None
+        hint = "That is a deployment: add --deployment for its own variables, or name its project."
+        raise NotFound(exc.message, hint=hint) from exc
+
+
 def _read(admin: MastraAdmin, name: str, deployment: bool) -> dict[str, str]:
-    found = admin.deployments.get(name).list_env() if deployment else admin.projects.list_env(name)
+    found = admin.deployments.get(name).list_env() if deployment else admin.projects.list_env(_get_project(admin, name))
     return dict(found)
 
 
@@ -171,7 +189,7 @@ def _write(
     if variables and deployment:
         admin.deployments.get(name).set_env(variables, secret=secret)
     elif variables:
-        admin.projects.set_env(name, variables, secret=secret)
+        admin.projects.set_env(_get_project(admin, name), variables, secret=secret)
 
 
 def _tell(session: Session, name: str, text: str, variables: Mapping[str, str]) -> None:

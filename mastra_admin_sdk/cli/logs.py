@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 @click.command(cls=AdminCommand)
 @click.argument("deployment")
-@click.option("--build", "number", type=int, metavar="N", help="The log of build N instead of the server's.")
+@click.option(
+    "--build", "number", type=click.IntRange(min=1), metavar="N", help="The log of build N instead of the server's."
+)
 @click.option("--replica", type=int, metavar="N", help="That of server N of several, from 0.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with new lines until the server or build has ended.")
 @click.option("--tail", type=click.IntRange(min=0), metavar="N", help="Only the last N lines that are there.")
@@ -68,7 +70,7 @@ def describe_line(line: LogLine) -> dict[str, Any]:
 
 
 def _get_build(admin: MastraAdmin, live: LiveDeployment, number: int) -> LiveBuild:
-    return admin.builds.get(f"{live.id}#{number}")
+    return admin.builds.get(f"{name_deployment(admin, live.record)}#{number}")
 
 
 def _read(

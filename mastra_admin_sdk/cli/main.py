@@ -57,6 +57,7 @@ for _command in (
     telemetry.traces,
     telemetry.sql,
     deployments.stop,
+    deployments.start,
     deployments.restart,
     deployments.rollback,
     servers.scale,

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from mastra_admin_sdk.ports.source import SourceListing
 
 
+_refresh = click.option("--refresh", is_flag=True, help="Search anew instead of using a result of up to 30 s ago.")
+
+
 @click.group(invoke_without_command=True)
-@click.option("--refresh", is_flag=True, help="Search anew instead of using a result of up to 30 s ago.")
+@_refresh
 @click.pass_context
 def projects(ctx: click.Context, refresh: bool) -> None:
     """List Mastra projects, found and registered, or create one."""
@@ -30,6 +33,15 @@ def projects(ctx: click.Context, refresh: bool) -> None:
 
 
 projects.params += make_common_options()
+
+
+@projects.command("list", cls=AdminCommand)
+@_refresh
+@click.pass_context
+def list_projects(ctx: click.Context, refresh: bool) -> None:
+    """List Mastra projects, found and registered: as `projects` alone."""
+    parent = ctx.parent.params if ctx.parent else {}
+    _list(ctx.ensure_object(Session), refresh or bool(parent.get("refresh")))
 
 
 @projects.command(cls=AdminCommand)

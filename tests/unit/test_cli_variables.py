@@ -96,3 +96,16 @@ def test_an_import_tells_what_it_skipped(command_line: CommandLine, tmp_path: Pa
     found = command_line.run("env", "import", "weather-agent", str(tmp_path / "given.env"))
     assert "Set API_URL" in found.stdout + found.stderr
     assert "PORT was skipped: each server gets a free port." in found.stdout + found.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["list {}", "set {} X=1", "unset {} X", "versions {}", "diff {} 0 1"],
+    ids=["list", "set", "unset", "versions", "diff"],
+)
+def test_the_name_of_a_deployment_is_answered_with_its_option(command_line: CommandLine, arguments: str) -> None:
+    command_line.deploy()
+    given = arguments.format("default/weather-agent/main").split()
+    error = command_line.run_json("env", *given, exit_code=3)["error"]
+    assert "add --deployment" in error["hint"]
+    assert "--deployment" not in command_line.run_json("env", "list", "none", exit_code=3)["error"]["hint"]
