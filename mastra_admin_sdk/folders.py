@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ def remove_tree(path: Path) -> None:
     if not os.path.lexists(path):
         return
     for folder, _, _ in os.walk(path):
-        os.chmod(folder, stat.S_IRWXU)
+        with suppress(FileNotFoundError):  # somebody else removes it at the same time
+            os.chmod(folder, stat.S_IRWXU)
     shutil.rmtree(path, onerror=_ignore_missing)
 
 
