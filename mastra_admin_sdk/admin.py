@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import registry
 from .errors import ForkedProcess
@@ -56,9 +56,6 @@ from .services.triggers.watching import ROLE as WATCHER
 from .services.triggers.watching import Watcher
 from .services.triggers.webhooks import WebhookService
 from .settings import load_settings
-
-if TYPE_CHECKING:
-    pass
 
 
 class MastraAdmin(TelemetryReads):

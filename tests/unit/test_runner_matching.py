@@ -10,7 +10,7 @@ import pytest
 
 from mastra_admin_sdk.adapters.runner.local.cache.matches import MatchCache
 from mastra_admin_sdk.adapters.runner.local.companions import Companions
-from mastra_admin_sdk.adapters.runner.local.matching import choose_version, parse_candidates
+from mastra_admin_sdk.adapters.runner.local.matching import choose_candidate, parse_candidates
 
 # As published: version of the CLI, the core it was built with, the cores it admits.
 CLI = [
@@ -54,12 +54,15 @@ def make_output(rows: list[tuple[str, str | None, str | None]]) -> str:
     ],
 )
 def test_a_cli_is_chosen_for_each_core(core: str, expected: str | None) -> None:
-    assert choose_version(parse_candidates(make_output(CLI)), core) == expected
+    chosen = choose_candidate(parse_candidates(make_output(CLI)), core)
+    assert (chosen.text if chosen else None) == expected
 
 
 def test_one_published_version_is_read_too() -> None:
     single = json.loads(make_output(CLI[-1:]))[0]
-    assert choose_version(parse_candidates(json.dumps(single)), "1.70.0") == "1.31.0"
+    chosen = choose_candidate(parse_candidates(json.dumps(single)), "1.70.0")
+    assert chosen is not None
+    assert chosen.text == "1.31.0"
 
 
 @pytest.mark.parametrize("output", ["", "not json"], ids=["empty", "rubbish"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from mastra_admin_sdk.models import (
     Deployment,
@@ -16,9 +16,6 @@ from mastra_admin_sdk.services.deployments.service import DeploymentService
 from mastra_admin_sdk.services.parts import Parts
 from mastra_admin_sdk.services.references import Resolver
 from mastra_admin_sdk.services.telemetry.service import TelemetryService
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from mastra_admin_sdk.display.cards import render_deployment
 from mastra_admin_sdk.models import (
@@ -17,10 +16,6 @@ from mastra_admin_sdk.services.builds.waiting import OnProgress
 from mastra_admin_sdk.services.deployments.studio import find_studio_url
 from mastra_admin_sdk.services.history.records import expect_seconds
 from mastra_admin_sdk.services.references import BuildRef, DeploymentRef
-
-if TYPE_CHECKING:
-    pass
-
 
 from .builds import LiveBuild
 from .configuration import Configurable

@@ -44,14 +44,11 @@ def parse_candidates(output: str) -> tuple[Candidate, ...]:
     return tuple(candidate for candidate in found if candidate)
 
 
-def choose_version(candidates: tuple[Candidate, ...], core: str) -> str | None:
-    """Return the version that belongs to a core, or ``None`` when none admits it."""
-    chosen = choose_candidate(candidates, core)
-    return chosen.text if chosen else None
-
-
 def choose_candidate(candidates: tuple[Candidate, ...], core: str, within: str = "*") -> Candidate | None:
-    """Return the same with all that is known of it; ``within`` is a range that its version has to lie in."""
+    """Return the version that belongs to a core, or ``None`` when none admits it.
+
+    ``within`` is a range that the version itself has to lie in.
+    """
     wanted = parse_version(core)
     if wanted is None:
         return None
