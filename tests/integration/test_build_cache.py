@@ -63,6 +63,7 @@ def build(runner: LocalRunner, home: Home, source: Path, **fields: Any) -> Built
 
 
 def test_a_second_build_installs_nothing(home: Home, npm: ScriptedNpm, source: Path) -> None:
+    """Mastra 13379: a build took 55 s and kept nothing."""
     runner = npm.make_runner(home)
     first = build(runner, home, source)
     assert first.states == ("miss", "miss")
@@ -202,6 +203,7 @@ def test_a_cache_that_was_trimmed_away_costs_an_install(home: Home, npm: Scripte
 
 
 def test_commands_that_hold_more_memory_than_allowed_are_ended(home: Home, npm: ScriptedNpm, source: Path) -> None:
+    """Coolify 6656: a build took 4 GB of memory."""
     write_source(source, "fills")
     with pytest.raises(BuildError, match="300 MB are allowed") as caught:
         build(npm.make_runner(home, build_memory_mb=300), home, source)

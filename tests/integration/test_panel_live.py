@@ -142,6 +142,7 @@ def test_a_viewer_who_comes_again_goes_on_after_its_last_line(
 
 
 def test_silence_is_filled_with_pings_and_ends_nothing(panel: RunningPanel, build: Build) -> None:
+    """Dokploy 3033: the websocket of a log died after a minute of silence."""
     client = follow(panel, build.id)
     receive(client, "log")
     for _ in range(8):

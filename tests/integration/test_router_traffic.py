@@ -165,6 +165,7 @@ def test_nothing_of_a_request_is_logged(router: LocalRouter, tmp_path: Path) -> 
 
 
 def test_an_event_arrives_before_the_next_is_sent(router: LocalRouter, upstream: Upstream) -> None:
+    """kamal-proxy 46: a proxy that buffers answers holds server-sent events back."""
     lines = request(router.endpoint, HOST, "GET", "/events", stream=True).iter_lines()
     assert next(lines) == "data: first"
     upstream.release.set()

@@ -114,6 +114,7 @@ def test_the_install_sees_no_variables_and_the_build_those_of_the_project(home: 
 
 
 def test_builds_run_at_low_priority(home: Home, log: LineLog) -> None:
+    """Coolify 6656: a build took the machine and everything on it died."""
     artifact = build(make_runner(home), make_build_request(home, "tiny_build"), log)
     assert int((artifact.path / "assets" / "priority.json").read_text()) >= 10
 

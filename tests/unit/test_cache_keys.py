@@ -39,6 +39,7 @@ def change_package(folder: Path, **fields: Any) -> None:
 
 
 def test_a_key_is_the_same_in_every_folder_and_at_every_time(project: Path, tmp_path: Path) -> None:
+    """Coolify 11387: with volatile values in the key nothing was ever used again."""
     key = make_tree_key(project, NPM)
     moved = project.rename(tmp_path / "elsewhere")
     (moved / "src").mkdir()

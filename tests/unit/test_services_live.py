@@ -183,6 +183,7 @@ def test_a_worker_that_is_stopped_in_the_middle_leaves_what_served_before(house:
 
 
 def test_going_back_starts_the_kept_artifact_with_the_variables_it_had(house: House) -> None:
+    """Coolify 1976: going back deployed the newest code."""
     deployment = house.add_deployment(FLAVOUR="old")
     first = house.deploy(deployment)
     project = house.storage.projects.get(deployment.project_id)
