@@ -27,8 +27,8 @@ from .units import UNIT, ServiceUnit, read_home, render_unit, render_variables
 _VARIABLES = "service.env"
 _TIMEOUT = 30.0
 _GRACE = 60.0
-# systemd knows these by itself, and knows them better at boot.
-_OF_SYSTEMD = ("HOME", "USER", "LOGNAME", "TMPDIR", "MASTRA_ADMIN_HOME")
+# systemd knows these by itself, and knows them better at boot; the agent of this session is gone by then.
+_OF_SYSTEMD = ("HOME", "USER", "LOGNAME", "TMPDIR", "SSH_AUTH_SOCK", "MASTRA_ADMIN_HOME")
 
 
 @click.group()

@@ -13,6 +13,9 @@ from mastra_admin_sdk.settings import SETTINGS, Settings
 _KEPT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PYTHONPATH")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
 _CERTIFICATES = ("NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR")
+# Without them the same repository could be read here and not in the background.
+_GIT = ("XDG_CONFIG_HOME", "SSH_AUTH_SOCK", "GIT_SSH", "GIT_SSH_COMMAND")
+_GIT_CERTIFICATES = ("CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH")
 _LOG_MAX_BYTES = 5 * 1024 * 1024
 
 # Kept until the interpreter ends: a Popen that is collected while its process runs gives a warning.
@@ -28,7 +31,8 @@ def make_environment(settings: Settings, folder: str) -> dict[str, str]:
         settings: those in force; what is written in settings.toml is read from there again.
         folder: where projects are searched when no setting says so: the caller's current folder.
     """
-    names = [*_KEPT, *_PROXIES, *(name.lower() for name in _PROXIES), *_CERTIFICATES]
+    proxies = [*_PROXIES, *(name.lower() for name in _PROXIES)]
+    names = [*_KEPT, *proxies, *_CERTIFICATES, *_GIT, *_GIT_CERTIFICATES]
     kept = {name: settings.environment[name] for name in names if settings.environment.get(name)}
     given = [item for item in SETTINGS if settings.origin(item.name) in ("argument", "environment")]
     ours = {item.env: encode_setting(settings[item.name]) for item in given}

@@ -112,6 +112,12 @@ def test_settings_travel_by_environment_and_little_else_does(home: Home) -> None
     assert "MASTRA_ADMIN_PANEL_PORT" not in found
 
 
+def test_a_background_process_reads_repositories_as_this_one_does(home: Home) -> None:
+    environment = {"PATH": "/bin", "SSH_AUTH_SOCK": "/run/agent", "GIT_SSH_COMMAND": "ssh -4", "GIT_SSL_CAINFO": "/ca"}
+    found = make_environment(load_settings({"home": str(home.path)}, environment), "/agents")
+    assert environment.items() <= found.items()
+
+
 def test_the_settings_are_the_same_at_the_other_end(home: Home) -> None:
     settings = load_settings({"home": str(home.path), "source_paths": ["/a b", "/c"], "drain_timeout": 1.5}, {})
     again = load_settings({}, make_environment(settings, "/agents"))

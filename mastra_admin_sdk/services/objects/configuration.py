@@ -118,7 +118,7 @@ class Configurable(LiveRecord):
         """Return what it could run with since it is there, newest first.
 
         Returns:
-            Columns of `env_versions.VERSION_COLUMNS`: ``version`` such as ``3.1`` (version 3 of its project's
+            Columns of `versions.VERSION_COLUMNS`: ``version`` such as ``3.1`` (version 3 of its project's
             variables, version 1 of its overrides), ``changed_at`` (UTC), ``actor``, ``changed`` (``project`` or
             ``deployment``), and ``keys``. No values. A build says in ``record.env_version`` which it ran with.
         """
