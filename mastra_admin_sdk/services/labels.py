@@ -8,6 +8,8 @@ from mastra_admin_sdk.errors import NotFound
 from mastra_admin_sdk.models import Build, Deployment
 from mastra_admin_sdk.ports.storage import AdminStorage
 
+_REMEMBERED = ("team", "project", "deployment")
+
 
 class Labels:
     """Readable names of what the database holds, each read once."""
@@ -68,3 +70,38 @@ def _read_build(storage: AdminStorage, build_id: str) -> Build | None:
         return storage.builds.get(build_id)
     except NotFound:
         return None
+
+
+class ObjectNames:
+    """Names of single objects as they are now, for what is written down; few queries, as slugs never change."""
+
+    def __init__(self, storage: AdminStorage) -> None:
+        self._storage = storage
+        self._known: dict[tuple[str, str], str] = {}
+
+    def find(self, kind: str, object_id: str) -> str | None:
+        """Return how people refer to a team, project, deployment or build, such as ``search/weather-agent/main#3``.
+
+        ``None`` for what isn't there, and for other kinds.
+        """
+        try:
+            if kind == "build":  # there are too many to remember them
+                build = self._storage.builds.get(object_id)
+                return f"{self._name('deployment', build.deployment_id)}#{build.number}"
+            return self._name(kind, object_id) if kind in _REMEMBERED else None
+        except NotFound:
+            return None
+
+    def _name(self, kind: str, object_id: str) -> str:
+        if (kind, object_id) not in self._known:
+            self._known[kind, object_id] = self._read(kind, object_id)
+        return self._known[kind, object_id]
+
+    def _read(self, kind: str, object_id: str) -> str:
+        if kind == "team":
+            return self._storage.teams.get(object_id).slug
+        if kind == "project":
+            project = self._storage.projects.get(object_id)
+            return f"{self._name('team', project.team_id)}/{project.slug}"
+        deployment = self._storage.deployments.get(object_id)
+        return f"{self._name('project', deployment.project_id)}/{deployment.slug}"

@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mastra_admin_sdk.home import Home
 from mastra_admin_sdk.models import Event, Project, SourceType
@@ -19,6 +19,7 @@ from mastra_admin_sdk.settings import Settings
 
 from .actors import Acting, Origin, who_acts
 from .environment.secrets import SecretBox
+from .labels import ObjectNames
 from .leases import HeldLease, LeaseKeeper
 
 
@@ -42,6 +43,10 @@ class Parts:
     leases: LeaseKeeper
     actor: str
     origin: str = Origin.SDK
+    names: ObjectNames = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", ObjectNames(self.storage))
 
     def source_of(self, project: Project) -> ProjectSource:
         """Return where a project's code comes from."""
@@ -50,11 +55,14 @@ class Parts:
     def record(self, action: str, object_type: str, object_id: str, **details: object) -> None:
         """Append to the audit log. Details must not hold secrets.
 
-        Added to them is where it came from: ``origin``, ``host`` and ``pid``.
+        Added to them is where it came from, ``origin``, ``host`` and ``pid``, and ``object``, what it is called,
+        as the object may be deleted later. Whoever deletes it gives the name along.
         """
         who = self.acting
         where = {"origin": str(who.origin), "host": socket.gethostname(), "pid": os.getpid()}
-        self.storage.events.append(Event(who.actor or self.actor, action, object_type, object_id, {**details, **where}))
+        name = details.get("object") or self.names.find(object_type, object_id)
+        told = {**details, **({"object": name} if name else {}), **where}
+        self.storage.events.append(Event(who.actor or self.actor, action, object_type, object_id, told))
 
     @property
     def acting(self) -> Acting:

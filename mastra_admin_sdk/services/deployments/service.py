@@ -150,6 +150,7 @@ class DeploymentService:
         whether it is to be removed still; returns whether it was.
         """
         self.stop(deployment)
+        name = self._parts.names.find("deployment", deployment.id)
         # Under the lock, so that a build that was queued meanwhile can't start a server without a record. Files go
         # first: as long as there is a record, a delete that was interrupted can be repeated.
         with self._lock(deployment):
@@ -160,7 +161,7 @@ class DeploymentService:
                 kept = hand_over(self._parts, deployment)
             self._remove_files(deployment, kept)
             self._parts.storage.deployments.delete(deployment.id)
-        self._parts.record("delete", "deployment", deployment.id, slug=deployment.slug)
+        self._parts.record("delete", "deployment", deployment.id, slug=deployment.slug, object=name)
         return True
 
     def _stop_servers(self, deployment: Deployment) -> Deployment:

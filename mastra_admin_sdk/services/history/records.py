@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _WHERE = ("origin", "host", "pid")
+_SHOWN = ("object", *_WHERE)
 _LAST = 5
 _FEW = 20
 
@@ -61,7 +62,7 @@ def frame_builds(storage: AdminStorage, builds: Iterable[Build]) -> pd.DataFrame
 def frame_events(storage: AdminStorage, events: Sequence[Event]) -> pd.DataFrame:
     """Return a row an event, in the order given: columns of `EVENT_COLUMNS`."""
     labels = Labels(storage)
-    builds = {event.object_id for event in events if event.object_type == "build"}
+    builds = {event.object_id for event in events if event.object_type == "build" and not event.details.get("object")}
     if len(builds) > _FEW:  # most of them are the newest there are
         labels.learn(storage.builds.list(limit=len(builds)))
     former = {event.object_id: str(event.details["slug"]) for event in events if "slug" in event.details}
@@ -146,16 +147,17 @@ def _describe_build(build: Build, labels: Labels) -> dict[str, Any]:
 
 
 def _describe_event(event: Event, labels: Labels, former: Mapping[str, str]) -> dict[str, Any]:
-    name = labels.describe(event.object_type, event.object_id) or former.get(event.object_id)
+    # As it was called at the time; events of older versions only tell what is there still.
+    name = event.details.get("object") or labels.describe(event.object_type, event.object_id)
     return {
         "time": event.time,
         "actor": event.actor,
         "action": event.action,
         "object_type": event.object_type,
-        "object": name,
+        "object": name or former.get(event.object_id),
         **{key: event.details.get(key) for key in _WHERE},
         "object_id": event.object_id,
-        "details": {key: value for key, value in event.details.items() if key not in _WHERE},
+        "details": {key: value for key, value in event.details.items() if key not in _SHOWN},
     }
 
 

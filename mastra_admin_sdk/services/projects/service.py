@@ -77,7 +77,7 @@ class TeamService:
         for project in self._parts.storage.projects.list(found.id):
             self._projects.delete(project)
         self._parts.storage.teams.delete(found.id)
-        self._parts.record("delete", "team", found.id, slug=found.slug)
+        self._parts.record("delete", "team", found.id, slug=found.slug, object=found.slug)
 
 
 class ProjectService:
@@ -266,10 +266,11 @@ class ProjectService:
     def delete(self, project: ProjectRef) -> None:
         """Delete a project: builds are cancelled, servers stopped, routes, ports and artifacts freed."""
         found = self._resolver.project(project)
+        name = self._parts.names.find("project", found.id)
         for deployment in self._parts.storage.deployments.list(found.id):
             self._deployments.delete(deployment)
         self._parts.storage.projects.delete(found.id)
-        self._parts.record("delete", "project", found.id, slug=found.slug)
+        self._parts.record("delete", "project", found.id, slug=found.slug, object=name)
 
 
 def check_name(name: str, kind: str) -> str:
