@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mastra_admin_sdk.display.text import format_bytes, format_duration, relative_time
-from mastra_admin_sdk.models import utc_now
+from mastra_admin_sdk.models import DeploymentType, utc_now
 
 from .following import BACKGROUND, follow_build
 from .group import AdminCommand
@@ -16,7 +16,7 @@ from .output import Output, paint, wrap
 from .progress import tell_live
 from .records import Recorded, find_running
 from .session import Session
-from .tables import Column, render_table
+from .tables import Column, is_within, render_table
 from .targets import name_deployment
 from .views import describe_build, describe_deployment, describe_view, measure_uptime, observe_state
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _PS_COLUMNS = (
     Column("DEPLOYMENT", shrink=True),
-    Column("BRANCH", shrink=True),
     Column("STATE", state=True),
     Column("BUILD", right=True),
     Column("PORT", right=True),
@@ -160,8 +159,13 @@ def _show_overview(session: Session, overview: Overview, background: Recorded | 
     output = session.output
     if overview.deployments:
         columns = (*_PS_COLUMNS, *(_WIDE_COLUMNS if output.width >= _WIDE else ()))
-        rows = [_list_cells(view)[: len(columns)] for view in overview.deployments]
-        below = [_list_below(view, output) for view in overview.deployments]
+        cells = [_list_cells(view)[: len(columns) - 1] for view in overview.deployments]
+        names = _choose_names(overview.deployments, columns, cells, output.width)
+        rows = [(name, *row) for name, row in zip(names, cells, strict=True)]
+        below = [
+            [*_describe_identity(view, name, output.width), *_list_below(view, output)]
+            for name, view in zip(names, overview.deployments, strict=True)
+        ]
         output.lines(render_table(columns, rows, width=output.width, below=below))
     else:
         output.line(f"No deployments yet. Make one: {session.suggest('deploy ./my-agent')}")
@@ -172,11 +176,31 @@ def _show_overview(session: Session, overview: Overview, background: Recorded | 
         output.line(f"Next: {session.suggest('up')}")
 
 
+def _choose_names(
+    views: Sequence[DeploymentView], columns: Sequence[Column], cells: Sequence[tuple[object, ...]], width: int
+) -> list[str]:
+    """The names that fit into the table: ``team/project/slug``, else shorter ones."""
+    parts = [(view.team.slug, view.project.slug, view.deployment.slug) for view in views]
+    for start in range(3):
+        names = ["/".join(part[start:]) for part in parts]
+        if is_within(columns, [(name, *row) for name, row in zip(names, cells, strict=True)], width):
+            break
+    return names
+
+
+def _describe_identity(view: DeploymentView, shown: str, width: int) -> list[str]:
+    """What its name in the table leaves out: the full one, its type unless production, its branch."""
+    deployment = view.deployment
+    full = f"{view.team.slug}/{view.project.slug}/{deployment.slug}"
+    told = [full] if full != shown else []
+    if deployment.type is not DeploymentType.PRODUCTION or deployment.branch != deployment.slug:
+        told += [deployment.type.value, f"branch {deployment.branch}"]
+    return list(wrap(", ".join(told), width, indent="  ")) if told else []
+
+
 def _list_cells(view: DeploymentView) -> tuple[object, ...]:
     process = view.process
     return (
-        f"{view.team.slug}/{view.project.slug}",
-        view.deployment.branch,
         _describe_state(view),
         f"#{view.build.number}" if view.build else None,
         process.port if process else None,
@@ -209,7 +233,7 @@ def _list_below(view: DeploymentView, output: Output) -> list[str]:
     if view.deployment.replicas > 1:
         lines += [_describe_server(server) for server in view.servers]
     if view.process and view.studio_url:
-        lines.append(f"  studio {view.studio_url}")
+        lines += wrap(f"studio {view.studio_url}", output.width, indent="  ")
     if view.active_build:
         lines.append(f"  build #{view.active_build.number} is {view.active_build.status}")
     if view.deployment.expires_at:

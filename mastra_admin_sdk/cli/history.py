@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,13 +13,13 @@ from mastra_admin_sdk.models import BuildStatus, utc_now
 from .frames import iterate_records
 from .group import AdminCommand
 from .session import Session
-from .tables import Column, render_table
+from .tables import Column, is_within, render_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _BUILD_COLUMNS = (
-    Column("DEPLOYMENT", shrink=True),
+    Column("DEPLOYMENT"),
     Column("BUILD"),
     Column("KIND"),
     Column("TRIGGER"),
@@ -27,6 +28,7 @@ _BUILD_COLUMNS = (
     Column("CACHE"),
     Column("QUEUED"),
 )
+_WIDE_ONLY = {"TRIGGER", "CACHE"}
 _EVENT_COLUMNS = (
     Column("WHEN"),
     Column("WHO", shrink=True),
@@ -56,20 +58,8 @@ def builds(
     """
     with session.open_admin() as admin:
         frame = admin.builds.frame(project=project, deployment=deployment, status=status, since=since, limit=limit)
-    rows = [
-        (
-            f"{row['team']}/{row['project']}/{row['deployment']}",
-            f"#{row['number']}",
-            row["kind"],
-            row["trigger"],
-            row["status"],
-            format_duration(row["total_s"]) if row["total_s"] is not None else None,
-            _name_cache(row),
-            _tell_age(row["queued_at"]),
-        )
-        for row in _tell(session, frame)
-    ]
-    _show(session, frame, render_table(_BUILD_COLUMNS, rows, width=session.output.width) if rows else [])
+    rows = _tell(session, frame)
+    _show(session, frame, _list_builds(rows, session.output.width, is_named=deployment is not None))
 
 
 @click.command(cls=AdminCommand)
@@ -117,6 +107,36 @@ def diff(session: Session, before: str, after: str, everything: bool) -> None:
         session.output.result(found.to_dict())
         most = 10**9 if everything else 20
         session.output.lines(found.text(session.output.width, most).splitlines())
+
+
+def _list_builds(rows: Sequence[dict[str, Any]], width: int, *, is_named: bool) -> list[str]:
+    """The table; deployments that were not named are told apart by names that are never cut."""
+    if not rows:
+        return []
+    cells = [_list_cells(row) for row in rows]
+    if is_named:
+        return render_table(_BUILD_COLUMNS[1:], [row[1:] for row in cells], width=width)
+    if is_within(_BUILD_COLUMNS, cells, width):
+        return render_table(_BUILD_COLUMNS, cells, width=width)
+    kept = [place for place, column in enumerate(_BUILD_COLUMNS) if column.title not in _WIDE_ONLY]
+    few, columns = [[row[place] for place in kept] for row in cells], [_BUILD_COLUMNS[place] for place in kept]
+    if is_within(columns, few, width):
+        return render_table(columns, few, width=width)
+    below = [[f"  {row[0]}"] for row in cells]
+    return render_table(_BUILD_COLUMNS[1:], [row[1:] for row in cells], width=width, below=below)
+
+
+def _list_cells(row: dict[str, Any]) -> tuple[object, ...]:
+    return (
+        f"{row['team']}/{row['project']}/{row['deployment']}",
+        f"#{row['number']}",
+        row["kind"],
+        row["trigger"],
+        row["status"],
+        format_duration(row["total_s"]) if row["total_s"] is not None else None,
+        _name_cache(row),
+        _tell_age(row["queued_at"]),
+    )
 
 
 def _tell(session: Session, frame: pd.DataFrame) -> list[dict[str, Any]]:

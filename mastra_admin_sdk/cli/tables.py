@@ -48,6 +48,13 @@ def render_table(
     return lines
 
 
+def is_within(columns: Sequence[Column], rows: Sequence[Sequence[object]], width: int) -> bool:
+    """True when a table needs no more than a width as it is, with nothing cut."""
+    cells = [[column.title for column in columns], *([_show(value) for value in row] for row in rows)]
+    widths = [max(map(measure, column)) for column in zip(*cells, strict=True)]
+    return sum(widths) + len(_GAP) * (len(widths) - 1) <= width
+
+
 def _show(value: object) -> str:
     return printable(str(value)) if value is not None and str(value) else NOTHING
 

@@ -12,12 +12,29 @@ def test_ps_shows_what_was_observed_in_80_columns(command_line: CommandLine) -> 
     command_line.deploy()
     found = command_line.run("ps")
     title, row, url, *_ = found.stdout.splitlines()
-    assert title.split() == ["DEPLOYMENT", "BRANCH", "STATE", "BUILD", "PORT", "UPTIME", "RESTARTS", "MEMORY"]
-    assert row.split()[:5] == ["default/weather-agent", "main", "running", "#1", str(command_line.runner.ports[0])]
+    assert title.split() == ["DEPLOYMENT", "STATE", "BUILD", "PORT", "UPTIME", "RESTARTS", "MEMORY"]
+    assert row.split()[:4] == ["default/weather-agent/main", "running", "#1", str(command_line.runner.ports[0])]
     assert row.split()[-2:] == ["977", "KB"]
     assert url == "  http://weather-agent-main.default.localhost:8080"
     home = str(command_line.home)
     assert all(len(line) <= 80 for line in found.stdout.splitlines() if home not in line)
+
+
+@pytest.mark.parametrize("width", [80, 120], ids=["narrow", "wide"])
+def test_ps_tells_deployments_of_one_branch_apart(
+    command_line: CommandLine, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    command_line.deploy("w2", "--team", "Help")
+    command_line.deploy("w2", "--team", "Help", "--type", "staging")
+    command_line.deploy("w2", "--team", "Help", "--type", "preview", "--branch", "a-rather-long-name-of-a-branch/x")
+    lines = command_line.run("ps").stdout.splitlines()
+    shown = {word.strip(",") for line in lines for word in line.split()}
+    records = command_line.storage.deployments.list()
+    assert {f"help/w2/{item.slug}" for item in records} <= shown
+    assert {item.public_url for item in records} <= {line.strip() for line in lines}
+    assert sum("staging, branch main" in line for line in lines) == 1
+    assert all(len(line) <= width for line in lines if "/home" not in line and "http" not in line)
 
 
 def test_ps_says_when_nothing_supervises(command_line: CommandLine) -> None:

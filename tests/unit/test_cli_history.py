@@ -24,14 +24,25 @@ def test_builds_are_listed_newest_first(deployed: CommandLine) -> None:
     found = deployed.run("builds", "weather-agent")
     assert found.exit_code == 0, found.output
     lines = found.stdout.splitlines()
-    assert lines[0].split() == ["DEPLOYMENT", "BUILD", "KIND", "TRIGGER", "STATUS", "TOOK", "CACHE", "QUEUED"]
-    assert lines[1].split()[1:3] == ["#2", "deploy"]
+    assert lines[0].split() == ["BUILD", "KIND", "TRIGGER", "STATUS", "TOOK", "CACHE", "QUEUED"]
+    assert lines[1].split()[:2] == ["#2", "deploy"]
     assert all(len(line) <= 80 for line in lines)
     rows = deployed.run_json("builds", "--project", "weather-agent", "--limit", "1")
     assert [row["number"] for row in rows] == [2]
     assert rows[0]["copy_s"] >= 0
     assert deployed.run_json("builds", "--status", "failed") == []
     assert "There are none." in deployed.run("builds", "--status", "failed").stdout
+
+
+def test_builds_tell_deployments_apart_at_any_width(deployed: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    deployed.deploy("weather-agent", "--type", "staging")
+    names = {"default/weather-agent/main", "default/weather-agent/main-staging"}
+    for width, titles in (("120", "TRIGGER"), ("80", "DEPLOYMENT"), ("64", "BUILD")):
+        monkeypatch.setenv("COLUMNS", width)
+        lines = deployed.run("builds").stdout.splitlines()
+        assert names <= {word for line in lines for word in line.split()}
+        assert all(len(line) <= int(width) for line in lines)
+        assert titles in lines[0]
 
 
 def test_a_cut_list_says_so(deployed: CommandLine) -> None:
