@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from fixtures.house import House
 
-from mastra_admin_sdk.errors import BuildError, HomeError, InvalidInput
+from mastra_admin_sdk.errors import BuildError, HomeError, InvalidInput, StorageError
 from mastra_admin_sdk.folders import remove_tree
 from mastra_admin_sdk.models import (
     Build,
@@ -21,6 +21,7 @@ from mastra_admin_sdk.models import (
     BuildStatus,
     Deployment,
     DeploymentType,
+    Lease,
     Process,
     ProcessStatus,
     Removal,
@@ -569,6 +570,51 @@ def test_hard_links_count_once_also_over_all_that_a_collection_removes(house: Ho
     assert keeping.collect(dry_run=True).bytes < 500_000
     assert keeping.collect().bytes < 500_000
     assert cached.exists()
+
+
+def test_a_disk_that_takes_no_record_is_first_freed_of_what_needs_none(
+    house: House, keeping: Retention, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = house.deploy(house.add_deployment())
+    left = house.home.workspaces / build.id
+    acquire = house.storage.leases.acquire
+
+    def be_full(*arguments: Any, **options: Any) -> Lease | None:
+        if left.exists():
+            raise StorageError("database or disk is full")
+        return acquire(*arguments, **options)
+
+    monkeypatch.setattr(house.storage.leases, "acquire", be_full)
+    left.mkdir()
+    assert [item.what for item in keeping.collect(dry_run=True)] == ["workspace"]
+    assert [item.what for item in keeping.collect()] == ["workspace"]
+    assert not left.exists()
+
+
+def test_a_dry_run_without_a_database_removes_nothing(
+    house: House, keeping: Retention, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = house.deploy(house.add_deployment())
+    (house.home.workspaces / build.id).mkdir()
+
+    def be_away(*_: Any, **__: Any) -> None:
+        raise StorageError("the database is away")
+
+    monkeypatch.setattr(house.storage.processes, "list", be_away)
+    with pytest.raises(StorageError):
+        keeping.collect(dry_run=True)
+    assert (house.home.workspaces / build.id).exists()
+
+
+def test_a_disk_that_takes_no_record_and_holds_nothing_to_remove_is_told(
+    house: House, keeping: Retention, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def be_full(*_: Any, **__: Any) -> None:
+        raise StorageError("database or disk is full")
+
+    monkeypatch.setattr(house.storage.leases, "acquire", be_full)
+    with pytest.raises(StorageError):
+        keeping.collect()
 
 
 def test_many_artifacts_go_some_at_a_time(house: House, keeping: Retention, monkeypatch: pytest.MonkeyPatch) -> None:

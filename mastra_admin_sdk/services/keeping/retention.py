@@ -12,11 +12,11 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from mastra_admin_sdk.display.text import format_bytes
-from mastra_admin_sdk.errors import HomeError, InvalidInput, MastraAdminError, NotFound
+from mastra_admin_sdk.errors import HomeError, InvalidInput, MastraAdminError, NotFound, StorageError
 from mastra_admin_sdk.folders import remove_tree
 from mastra_admin_sdk.models import Build, Deployment, ProcessStatus, Removal
 from mastra_admin_sdk.ports.checks import CancelCheck
@@ -62,12 +62,18 @@ class Retention:
         """
         # What has gone is no longer counted; what only would go has to be remembered.
         meter = DiskMeter() if dry_run else None
-        found = self._remove_all_artifacts(dry_run=dry_run, check=check, meter=meter)
-        for find in (find_folders, find_logs):
-            found += self._remove_leftovers(find(self._parts), dry_run=dry_run, check=check, meter=meter)
+        try:
+            found = self._remove_all_artifacts(dry_run=dry_run, check=check, meter=meter)
+        except StorageError:
+            if dry_run:
+                raise
+            # A disk that is full takes no record: what goes without one makes room for that.
+            freed = self._remove_files(dry_run=False, check=check, meter=meter)
+            if not freed:
+                raise
+            found = freed + self._remove_all_artifacts(dry_run=dry_run, check=check, meter=meter)
+        found += self._remove_files(dry_run=dry_run, check=check, meter=meter)
         found += self._forget_processes(dry_run=dry_run)
-        found += Removals() if dry_run else self._sweep_trash()
-        found += self._trim(int(self._parts.settings.cache_max_mb) * MB, dry_run=dry_run)
         if found and not dry_run:
             self._parts.record("gc", "home", str(self._parts.home.path), removed=len(found), bytes=found.bytes)
         return found
@@ -154,7 +160,8 @@ class Retention:
         meter: DiskMeter | None = None,
     ) -> Removals:
         meter = meter or DiskMeter()
-        with hold_artifacts(self._parts):
+        # Nobody has to wait for a list of what would go, and it needs no disk that can be written.
+        with nullcontext() if dry_run else hold_artifacts(self._parts):
             doomed = self._list_doomed(keep, project_id)[:limit]
             removals = [self._describe(item, meter) for item in doomed]
             trash = [] if dry_run else [self._take_away(item) for item in doomed]
@@ -205,6 +212,14 @@ class Retention:
         return trash
 
     # --- the rest -----------------------------------------------------------------------------------------------------
+
+    def _remove_files(self, *, dry_run: bool, check: CancelCheck, meter: DiskMeter | None) -> Removals:
+        """Remove what no record has to be written for."""
+        found = Removals(dry_run=dry_run)
+        for find in (find_folders, find_logs):
+            found += self._remove_leftovers(find(self._parts), dry_run=dry_run, check=check, meter=meter)
+        found += Removals() if dry_run else self._sweep_trash()
+        return found + self._trim(int(self._parts.settings.cache_max_mb) * MB, dry_run=dry_run)
 
     def _remove_leftovers(
         self,

@@ -10,6 +10,7 @@ from mastra_admin_sdk.redaction import Redactor
 _DEADLOCKS = frozenset({"40P01", "40001"})
 _UNIQUE = frozenset({"23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"})
 _FOREIGN_KEY = frozenset({"23503", "SQLITE_CONSTRAINT_FOREIGNKEY"})
+_FULL = frozenset({"53100", "SQLITE_FULL"})
 _NO_TABLE = ("no such table", "42P01", "3F000")
 
 
@@ -71,4 +72,6 @@ def _first_line(exc: BaseException) -> str:
 def _advise(code: str, text: str) -> str:
     if code in _NO_TABLE or _NO_TABLE[0] in text:
         return "Call init() first: it creates the tables."
+    if code in _FULL:
+        return "Its disk is full: free some space; `mastra-admin gc` removes what isn't kept."
     return "Check that the database runs, can be reached and may be written (`mastra-admin doctor`)."
