@@ -14,6 +14,11 @@ from .failures import ExitCode, describe_failure
 from .output import Output
 from .session import Session
 
+_MEANT = {
+    **dict.fromkeys(("rm", "del", "remove", "destroy", "undeploy", "delete"), "delete deployment|project|team NAME"),
+    **dict.fromkeys(("ls", "list", "status", "deployments"), "ps"),
+}
+
 
 class AdminCommand(click.Command):
     """A command with ``--home``, ``--database-url`` and ``--json``."""
@@ -24,7 +29,24 @@ class AdminCommand(click.Command):
         self.params += [option for option in make_common_options() if not known & set(option.opts)]
 
 
-class AdminGroup(click.Group):
+class HelpfulGroup(click.Group):
+    """A group that knows what people type instead of the names of commands."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is meant; one that isn't there is answered with the one that does it."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as exc:
+            meant = _MEANT.get(args[0])
+            if meant is None:
+                raise
+            program = ctx.find_root().info_name
+            raise click.UsageError(f"No such command {args[0]!r}. Use `{program} {meant}`.", ctx) from exc
+
+
+class AdminGroup(HelpfulGroup):
     """The program. The options that all commands have may also stand before the command."""
 
     command_class = AdminCommand

@@ -9,6 +9,7 @@ from mastra_admin_sdk import __version__
 from . import (
     background,
     builds,
+    delete,
     demo,
     deploy,
     deployments,
@@ -64,6 +65,7 @@ for _command in (
     servers.limits,
     deployments.promote,
     builds.cancel,
+    delete.delete,
     watch.watch,
     schedules.schedules,
     webhooks.webhooks,

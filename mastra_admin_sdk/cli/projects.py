@@ -8,7 +8,7 @@ import click
 
 from mastra_admin_sdk.services.projects.sources import name_source
 
-from .group import AdminCommand, make_common_options
+from .group import AdminCommand, HelpfulGroup, make_common_options
 from .output import Output, shorten_path, wrap
 from .session import Session
 from .tables import Column, render_table
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _refresh = click.option("--refresh", is_flag=True, help="Search anew instead of using a result of up to 30 s ago.")
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, cls=HelpfulGroup)
 @_refresh
 @click.pass_context
 def projects(ctx: click.Context, refresh: bool) -> None:
