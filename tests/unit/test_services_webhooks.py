@@ -91,6 +91,11 @@ def test_a_push_as_a_form_is_read() -> None:
     assert read_push(headers, urlencode({"payload": BODY.decode()}).encode()) == Push("main", COMMIT, sender="ana")
 
 
+def test_a_commit_of_a_megabyte_does_not_get_into_the_audit_log() -> None:
+    push = read_push({}, json.dumps({"ref": "refs/heads/main", "after": "a" * 1_000_000}).encode())
+    assert push == Push("main", "a" * 64)
+
+
 @pytest.mark.parametrize(
     "headers",
     [{"x-github-event": "ping"}, {"x-github-event": "issues"}, {"x-gitlab-event": "Issue Hook"}],

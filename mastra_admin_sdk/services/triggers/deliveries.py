@@ -22,6 +22,7 @@ _PUSHES = frozenset({"push", "push hook", "tag push hook"})
 _FORM = "application/x-www-form-urlencoded"
 _LONGEST_NAME = 80
 _LONGEST_REF = 250
+_LONGEST_COMMIT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def read_push(headers: Mapping[str, str], body: bytes) -> Push | None:
         return None
     payload = _read_payload(headers, body)
     after = payload.get("after")
-    commit = after if isinstance(after, str) and after else None
+    commit = after[:_LONGEST_COMMIT] if isinstance(after, str) and after else None
     gone = payload.get("deleted") is True or (commit is not None and not commit.strip("0"))
     return Push(_read_branch(payload), None if gone else commit, gone, _read_sender(payload))
 
