@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fixtures.house import House
 
-from mastra_admin_sdk.errors import BuildCancelled, LeaseLost, RouterError, ServerUnhealthy
+from mastra_admin_sdk.errors import BuildCancelled, LeaseLost, RouterError, ServerError, ServerUnhealthy
 from mastra_admin_sdk.models import BuildKind, BuildStatus, DeploymentStatus, DesiredState, ProcessStatus, Strategy
 from mastra_admin_sdk.services.deployments.servers import explain_lock
 
@@ -127,6 +127,25 @@ def test_with_recreate_what_served_before_comes_back_when_the_new_server_does_no
     found = house.read(deployment)
     assert (found.status, found.current_build_id) == (DeploymentStatus.RUNNING, first.id)
     assert f"Build #{failed.number} failed" in str(found.status_reason)
+
+
+def test_with_recreate_what_does_not_come_back_at_once_is_left_to_supervision(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = house.add_deployment(strategy=Strategy.RECREATE)
+    first = house.deploy(deployment)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ServerError("There is no memory left.")
+
+    house.runner.behaviour = "crashes_on_boot"
+    with monkeypatch.context() as patch:
+        patch.setattr(house.path, "revive", refuse)
+        assert house.deploy(deployment).status is BuildStatus.FAILED
+    assert house.read(deployment).status is DeploymentStatus.PENDING
+    house.supervise()
+    assert house.serving(deployment).build_id == first.id
+    assert house.read(deployment).status is DeploymentStatus.RUNNING
 
 
 def test_with_recreate_nothing_comes_back_that_somebody_stopped_meanwhile(house: House) -> None:

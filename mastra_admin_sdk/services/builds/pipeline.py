@@ -42,6 +42,7 @@ ACTIVE = (BuildStatus.BUILDING, BuildStatus.DEPLOYING)
 REVIVED = "revived"
 """Among the stats of a build: its deployment was stopped when it was asked for."""
 
+_SERVED = (DeploymentStatus.RUNNING, DeploymentStatus.PENDING)
 _LOCK_TIMEOUT = 180.0
 
 
@@ -109,14 +110,14 @@ class Pipeline:
         )
 
     def settle_deployment(self, deployment_id: str, reason: str) -> None:
-        """After a build that didn't make it: the deployment is what still serves, or it is failed."""
+        """After a build that didn't make it: the deployment goes by what serves, or did until just now."""
         deployment = self._parts.storage.deployments.get(deployment_id)
         if any(item.status is ProcessStatus.RUNNING for item in self._path.servers.list_alive(deployment_id)):
             to = DeploymentStatus.RUNNING
         elif deployment.desired_state is DesiredState.STOPPED:
             to = DeploymentStatus.STOPPED
-        elif deployment.status is DeploymentStatus.PENDING and deployment.current_build_id:
-            to = DeploymentStatus.PENDING  # what served before has ended, and is about to be started again
+        elif deployment.status in _SERVED and deployment.current_build_id:
+            to = DeploymentStatus.PENDING  # what served before has ended, and is to be started again
         else:
             to = DeploymentStatus.FAILED
         with suppress(Conflict):  # a newer change of its state was first
@@ -274,8 +275,7 @@ class Pipeline:
         """Leave a deployment stopped that only a cancelled build would have started, unless another one will."""
         waiting = self._parts.storage.builds.list(build.deployment_id, statuses=[BuildStatus.QUEUED])
         deployment = self._parts.storage.deployments.get(build.deployment_id)
-        serves = deployment.status in (DeploymentStatus.RUNNING, DeploymentStatus.PENDING)
-        if not waiting and not serves and not self._path.servers.list_alive(deployment.id):
+        if not waiting and deployment.status not in _SERVED and not self._path.servers.list_alive(deployment.id):
             self._parts.storage.deployments.update(deployment.id, desired_state=DesiredState.STOPPED)
 
     def remove_artifact(self, build: Build) -> None:
