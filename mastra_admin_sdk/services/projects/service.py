@@ -250,7 +250,7 @@ class ProjectService:
         """Return the versions of a project's variables, newest first.
 
         Returns:
-            Columns of `env_versions.VERSION_COLUMNS`: ``version``, ``changed_at`` (UTC), ``actor``, ``changed``, and
+            Columns of `versions.VERSION_COLUMNS`: ``version``, ``changed_at`` (UTC), ``actor``, ``changed``, and
             ``keys``, the names that it had. No values.
         """
         return self._environment.list_versions(self._resolver.project(project))
