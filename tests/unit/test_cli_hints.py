@@ -93,3 +93,13 @@ def test_a_command_without_quotes_is_kept_whole_too() -> None:
         "mastra-admin --home /h up, or drop it:",
         "mastra-admin cancel a/b/c#1",
     ]
+
+
+def test_sentences_name_projects_and_deployments_in_full(command_line: CommandLine) -> None:
+    command_line.deploy()
+    error = command_line.run_json("env", "diff", "weather-agent", "1", "9", exit_code=3)["error"]
+    assert error["message"] == "default/weather-agent has no version 1 of its variables."
+    error = command_line.run_json("env", "diff", "weather-agent", "1", "9", "--deployment", exit_code=2)["error"]
+    assert error["message"] == "'1' is no version of what default/weather-agent/main runs with."
+    error = command_line.run_json("rollback", "weather-agent", exit_code=2)["error"]
+    assert error["message"] == "default/weather-agent/main has no earlier build to go back to."

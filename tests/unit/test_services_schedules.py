@@ -125,7 +125,7 @@ def test_a_stopped_deployment_is_passed_over_and_stays_stopped(
     clock.now = datetime(2026, 3, 28, 3, 0, tzinfo=UTC)
     tick()
     assert len(list_builds(house, deployment)) == 1
-    assert read(house, schedule).last_error == "Skipped: main is stopped."
+    assert read(house, schedule).last_error == "Skipped: search/weather/main is stopped."
     assert house.read(deployment).desired_state is DesiredState.STOPPED
 
 

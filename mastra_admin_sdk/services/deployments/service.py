@@ -281,8 +281,9 @@ class DeploymentService:
             self._queue.recover()
             if time.monotonic() > deadline:
                 numbers = ", ".join(f"#{build.number}" for build in active)
+                name = name_deployment(self._parts.storage, deployment)
                 raise BuildError(
-                    f"Build {numbers} of {deployment.slug} didn't end within {timeout:.0f} s of its cancel.",
+                    f"Build {numbers} of {name} didn't end within {timeout:.0f} s of its cancel.",
                     hint="Look at its log; end the process that runs it, and try again.",
                 )
             time.sleep(0.1)

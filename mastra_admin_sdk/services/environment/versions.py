@@ -10,6 +10,7 @@ from typing import Any
 from mastra_admin_sdk.errors import InvalidInput, NotFound
 from mastra_admin_sdk.models import Deployment, EnvVar, Event, Project
 from mastra_admin_sdk.ports.storage import AdminStorage
+from mastra_admin_sdk.services.references import name_deployment
 
 from .secrets import merge_env
 
@@ -52,7 +53,7 @@ def read_version(storage: AdminStorage, owner: Owner, version: str) -> tuple[Env
     first, dot, second = version.partition(".")
     if not dot:
         raise InvalidInput(
-            f"{version!r} is no version of what {owner.slug} runs with.",
+            f"{version!r} is no version of what {_name(storage, owner)} runs with.",
             hint="They have two numbers, such as 3.1: see env_versions().",
         )
     project = storage.projects.get(owner.project_id)
@@ -120,7 +121,13 @@ def _pick(storage: AdminStorage, owner: Owner, number: str) -> tuple[EnvVar, ...
     found = next((item for item in _read_all(storage, owner) if str(item.number) == number), None)
     if found is None:
         raise NotFound(
-            f"{owner.slug} has no version {number} of its variables.",
+            f"{_name(storage, owner)} has no version {number} of its variables.",
             hint=f"It has 0 to {owner.env_version}: see env_versions().",
         )
     return found.variables
+
+
+def _name(storage: AdminStorage, owner: Owner) -> str:
+    if isinstance(owner, Deployment):
+        return name_deployment(storage, owner)
+    return f"{storage.teams.get(owner.team_id).slug}/{owner.slug}"

@@ -21,7 +21,7 @@ from mastra_admin_sdk.services.deployments.service import DeploymentService
 from mastra_admin_sdk.services.history.frames import make_frame
 from mastra_admin_sdk.services.leases import HeldLease
 from mastra_admin_sdk.services.parts import Parts
-from mastra_admin_sdk.services.references import DeploymentRef, Resolver
+from mastra_admin_sdk.services.references import DeploymentRef, Resolver, name_deployment
 
 from .cron import check_cron, check_timezone, find_next
 
@@ -167,7 +167,7 @@ class Scheduler:
     def _why_not(self, schedule: Schedule, deployment: Deployment, now: datetime) -> str | None:
         """Return why a slot passes without a build."""
         if deployment.desired_state is DesiredState.STOPPED:
-            return f"Skipped: {deployment.slug} is stopped."
+            return f"Skipped: {name_deployment(self._parts.storage, deployment)} is stopped."
         # Of many slots that were missed the newest counts; it lies after the one that was next.
         due = schedule.next_at
         if due and now - due > GRACE and find_next(schedule.cron, schedule.timezone, now - GRACE) > now:
