@@ -188,7 +188,7 @@ def _show_addresses(session: Session, admin: MastraAdmin, result: dict[str, Any]
 
 def _show_next_steps(output: Output, session: Session, admin: MastraAdmin) -> None:
     for title, step in list_next_steps(session, admin):
-        output.lines(["", f"{title}:"])
+        output.lines(["", *wrap(f"{title}:", output.width)])
         output.lines(f"  {line}".rstrip() for line in step.splitlines())
 
 

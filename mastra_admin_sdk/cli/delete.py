@@ -13,7 +13,7 @@ from mastra_admin_sdk.errors import InvalidInput
 from .failures import ExitCode
 from .group import AdminCommand
 from .session import Session
-from .targets import name_deployment
+from .targets import name_deployment, name_project
 
 if TYPE_CHECKING:
     from mastra_admin_sdk.admin import MastraAdmin
@@ -68,7 +68,7 @@ def delete_project(session: Session, name: str, yes: bool) -> None:
     """
     with session.open_admin() as admin:
         project = admin.projects.get(name)
-        full = f"{admin.teams.get(project.team_id).slug}/{project.slug}"
+        full = name_project(admin, project)
         deployments = admin.deployments.list(project)
         _delete(session, admin, f"project {full}", deployments, yes, lambda: admin.projects.delete(project))
 
@@ -124,7 +124,5 @@ def _tell(item: dict[str, Any]) -> str:
 
 def _ask(session: Session, what: str) -> bool:
     if session.json_mode or not sys.stdin.isatty():
-        raise InvalidInput(
-            f"The {what} isn't deleted: nobody can be asked whether it is to go.", hint="Add --yes to delete it."
-        )
+        raise InvalidInput(f"The {what} isn't deleted: there is nobody to ask.", hint="Add --yes to delete it.")
     return click.confirm("Delete it? This can't be undone.", err=True)

@@ -75,6 +75,11 @@ def name_deployment(admin: MastraAdmin, deployment: Deployment) -> str:
     return f"{team.slug}/{project.slug}/{deployment.slug}"
 
 
+def name_project(admin: MastraAdmin, project: Project) -> str:
+    """Return how people refer to a project: ``team/project``."""
+    return f"{admin.storage.teams.get(project.team_id).slug}/{project.slug}"
+
+
 def read_ref(reference: str, project: Project) -> str | None:
     """Return the ref in ``<url>#<ref>:<folder>``, if a project in a repository was named so."""
     _, separator, rest = reference.rpartition("#")

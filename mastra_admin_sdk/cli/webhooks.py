@@ -8,6 +8,7 @@ from mastra_admin_sdk.services.triggers.webhooks import Webhook
 
 from .group import AdminCommand
 from .session import Session
+from .targets import name_project
 
 
 @click.group()
@@ -27,7 +28,7 @@ def create_webhook(session: Session, project: str, rotate: bool) -> None:
     """
     with session.open_admin() as admin:
         made = admin.webhooks.rotate(project) if rotate else admin.webhooks.create(project)
-        name = admin.projects.get(project).slug
+        name = name_project(admin, admin.projects.get(project))
         port = int(admin.settings.panel_port)
     output = session.output
     output.done(f"Pushes to the repository of {name} deploy what is on their branch")
@@ -46,7 +47,8 @@ def remove_webhook(session: Session, project: str) -> None:
     with session.open_admin() as admin:
         found = admin.projects.get(project)
         admin.webhooks.remove(found)
-    session.output.done(f"{found.slug} has no webhook any more")
+        name = name_project(admin, found)
+    session.output.done(f"{name} has no webhook any more")
     session.output.result({"project_id": found.id})
 
 

@@ -66,7 +66,10 @@ def test_a_webhook_tells_path_and_secret_once(command_line: CommandLine) -> None
     rotated = command_line.run("webhooks", "create", "weather-agent", "--rotate")
     assert made["path"] in rotated.stdout
     assert made["secret"] not in rotated.output
-    assert "has no webhook any more" in command_line.run("webhooks", "remove", "weather-agent").stdout
+    assert (
+        "default/weather-agent has no webhook any more"
+        in command_line.run("webhooks", "remove", "weather-agent").stdout
+    )
     assert command_line.run("webhooks", "remove", "weather-agent").exit_code == 3
 
 

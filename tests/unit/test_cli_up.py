@@ -8,6 +8,8 @@ import pytest
 from fixtures.cli import CommandLine
 
 from mastra_admin_sdk.cli import background
+from mastra_admin_sdk.cli.records import Recorded
+from mastra_admin_sdk.models import utc_now
 
 
 @pytest.fixture
@@ -30,6 +32,18 @@ def test_up_waits_for_the_example_that_an_earlier_one_began(up: CommandLine) -> 
     assert "✓ demo/weather-agent/main is live" in found.stdout
     assert "Agent  http://weather-agent-main.demo.localhost:" in found.stdout
     assert "curl -s http://weather-agent-main.demo.localhost:" in found.stdout
+
+
+@pytest.mark.parametrize("is_new", [True, False], ids=["new", "there"])
+def test_what_up_says_of_its_processes_fits_into_80_columns(
+    command_line: CommandLine, monkeypatch: pytest.MonkeyPatch, is_new: bool
+) -> None:
+    record = Recorded(4194304, 1, "boot", utc_now().isoformat())
+    monkeypatch.setattr(background, "ensure_background", lambda *_: (record, is_new))
+    lines = command_line.run("up", "--no-panel", "--no-example").stdout.splitlines()
+    (line,) = [line for line in lines if "Background process" in line]
+    assert "(pid 4194304)" in line
+    assert len(line) <= 80
 
 
 def test_up_gives_the_example_that_it_waited_for_as_json(up: CommandLine) -> None:

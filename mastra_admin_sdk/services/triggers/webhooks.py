@@ -58,7 +58,7 @@ class WebhookService:
         found = self._resolver.project(project)
         if found.webhook_secret:
             raise Conflict(
-                f"The project {found.slug} has a webhook already.",
+                f"The project {self._name(found)} has a webhook already.",
                 hint=f'Make another secret for it with admin.webhooks.rotate("{self._name(found)}").',
             )
         return self._set_secret(found, "create_webhook")
@@ -152,7 +152,7 @@ class WebhookService:
         found = self._resolver.project(project)
         if not found.webhook_secret:
             raise NotFound(
-                f"The project {found.slug} has no webhook.",
+                f"The project {self._name(found)} has no webhook.",
                 hint=f'Make one: admin.webhooks.create("{self._name(found)}").',
             )
         return found
