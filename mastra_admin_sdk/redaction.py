@@ -17,6 +17,7 @@ MASK = "***"
 _SHORTEST = 4
 _SHORTEST_LINE = 8
 _LONGEST_WORD = 12
+_LONGEST_COMPILED = 1000
 
 
 class Redactor:
@@ -33,19 +34,27 @@ class Redactor:
     def __init__(self, values: Iterable[str] = ()) -> None:
         forms = {form for value in values for form in _list_forms(value)}
         self._count = len(forms)
-        self._pattern = _compile(forms)
-        self._telling = _compile({form for form in forms if not _is_word(form)})
+        # Large values would take seconds to compile; they are looked for one by one.
+        self._large = sorted((form for form in forms if len(form) > _LONGEST_COMPILED), key=len, reverse=True)
+        others = forms.difference(self._large)
+        self._pattern = _compile(others)
+        self._telling = {form for form in others if not _is_word(form)}
 
     def clean(self, text: str) -> str:
         """Return the text with every known value masked."""
-        return self._pattern.sub(MASK, text) if self._pattern else text
+        return self._mask(text, self._pattern)
 
     def clean_sentence(self, text: str) -> str:
         """Return a sentence of MastraAdmin's own with the values masked that it can't hold by chance.
 
         A secret that is a plain word, such as ``lines``, doesn't make it unreadable. Not for text from elsewhere.
         """
-        return self._telling.sub(MASK, text) if self._telling else text
+        return self._mask(text, _compile(self._telling))  # only errors ask for it
+
+    def _mask(self, text: str, pattern: re.Pattern[str] | None) -> str:
+        for form in self._large:
+            text = text.replace(form, MASK)
+        return pattern.sub(MASK, text) if pattern else text
 
     def __repr__(self) -> str:
         return f"Redactor({self._count} forms)"

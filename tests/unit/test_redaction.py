@@ -55,6 +55,13 @@ def test_a_short_word_that_is_a_line_of_a_longer_value_is_no_secret_alone() -> N
     assert redactor.clean("got two\nlines and p4ss") == "got *** and ***"
 
 
+def test_large_values_are_masked_too_and_whole() -> None:
+    large = "s3cr3t" * 20_000
+    redactor = Redactor([large + "more", large, "s3cr3t"])
+    assert redactor.clean(f"<{large}more> <{large}> <s3cr3t>") == "<***> <***> <***>"
+    assert redactor.clean_sentence(f"<{large}>") == "<***>"
+
+
 def test_a_single_line_is_masked_with_its_line_break_and_without() -> None:
     assert Redactor(["lines\n"]).clean("lines") == "***"
 
