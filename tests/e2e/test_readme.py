@@ -38,7 +38,8 @@ def test_the_notebook_samples_run_in_the_order_they_stand_in(tmp_path: Path) -> 
         "MASTRA_ADMIN_DRAIN_TIMEOUT": "5",
     }
     # A trace is awaited where a person would take a moment to type the next line; at the end all is stopped.
-    awaited = PYTHON[0].replace("admin.spans(", 'admin.trace(live.traces()["trace_id"].iloc[0], wait=10)\nadmin.spans(')
+    waiting = "import time\nwhile admin.traces(project=project).empty:\n    time.sleep(0.1)\n"
+    awaited = PYTHON[0].replace("admin.spans(", waiting + "admin.spans(")
     code = "\n".join([awaited, PYTHON[1], "admin.down()", "admin.close()"])
     done = subprocess.run(
         [sys.executable, "-c", code],

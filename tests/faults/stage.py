@@ -94,11 +94,19 @@ class Stage:
 
     def staff(self) -> None:
         """See that the background process and its stand-in run, as a service manager would."""
-        if self.background is None or self.background.poll() is not None:
-            self.background = self._spawn([sys.executable, "-m", "mastra_admin_sdk.cli", "up", "--foreground"])
-        if self.standby is None or self.standby.poll() is not None:
-            self.standby = self._spawn([sys.executable, "-c", STANDBY])
+        self.background = self._keep(self.background, "-m", "mastra_admin_sdk.cli", "up", "--foreground")
+        self.standby = self._keep(self.standby, "-c", STANDBY)
+        for process in self.deployers:
+            if process.poll() is not None:
+                _close(process)
         self.deployers = [process for process in self.deployers if process.poll() is None]
+
+    def _keep(self, process: subprocess.Popen[str] | None, *arguments: str) -> subprocess.Popen[str]:
+        if process is not None and process.poll() is None:
+            return process
+        if process is not None:
+            _close(process)
+        return self._spawn([sys.executable, *arguments])
 
     # --- what people do -----------------------------------------------------------------------------------------------
 
@@ -181,6 +189,10 @@ def _end(process: subprocess.Popen[str]) -> None:
         process.wait(20)
     process.kill()
     process.wait()
+    _close(process)
+
+
+def _close(process: subprocess.Popen[str]) -> None:
     if process.stdin:
         process.stdin.close()
 

@@ -112,7 +112,7 @@ def test_an_exited_process_updates_neither_record_nor_port(admin: MastraAdmin, s
 
 
 def test_build_folders_are_never_removed(open_admin: Callable[..., MastraAdmin], source: Path) -> None:
-    admin = open_admin(keep_builds=1)
+    admin = open_admin(keep_builds=0)
     live = admin.deploy(admin.projects.create(admin.teams.create("Search"), source="quick-app"))
     for version in ("v2", "v3", "v4", "v5"):
         write_source(source, version=version)
