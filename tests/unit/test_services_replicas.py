@@ -346,3 +346,12 @@ def test_a_limit_of_its_own_beats_the_setting_and_none_brings_it_back(tmp_path: 
 def test_limits_that_cannot_be_are_refused(house: House, deployment: Deployment, limits: Any) -> None:
     with pytest.raises(InvalidInput):
         scaling(house).set_limits(deployment, **limits)
+
+
+@pytest.mark.parametrize("number", ["512", True, 100.5, 2**70], ids=repr)
+@pytest.mark.parametrize("name", ["memory_mb", "nice"])
+def test_limits_that_are_no_sensible_numbers_are_refused(
+    house: House, deployment: Deployment, name: str, number: Any
+) -> None:
+    with pytest.raises(InvalidInput, match="A server can't"):
+        scaling(house).set_limits(deployment, **{name: number})

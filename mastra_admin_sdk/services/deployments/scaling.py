@@ -18,6 +18,7 @@ from .live import PathToLive, lock_name
 
 _LOCK_TIMEOUT = 60.0
 _LEAST_MEMORY_MB = 64
+_MOST_MEMORY_MB = 2**40  # more than any machine has
 _MOST_NICE = 19
 
 
@@ -128,15 +129,22 @@ def check_servers(strategy: Strategy, replicas: int) -> None:
 
 
 def _check_memory(memory_mb: int | None) -> int | None:
-    if memory_mb is not None and memory_mb != 0 and memory_mb < _LEAST_MEMORY_MB:
+    is_unlimited = memory_mb is None or _is_whole(memory_mb, 0, 0)
+    if not is_unlimited and not _is_whole(memory_mb, _LEAST_MEMORY_MB, _MOST_MEMORY_MB):
         raise InvalidInput(
-            f"A server can't be held to {memory_mb} MB: Node alone takes about {_LEAST_MEMORY_MB}.",
+            f"A server can't be held to {memory_mb!r} MB: Node alone takes about {_LEAST_MEMORY_MB}.",
             hint="Give more, 0 for no limit, or None for the setting server_memory_mb.",
         )
     return memory_mb
 
 
 def _check_nice(nice: int | None) -> int | None:
-    if nice is not None and not 0 <= nice <= _MOST_NICE:
-        raise InvalidInput(f"A server can't have the niceness {nice}.", hint=f"Choose 0 (none) to {_MOST_NICE} (most).")
+    if nice is not None and not _is_whole(nice, 0, _MOST_NICE):
+        raise InvalidInput(
+            f"A server can't have the niceness {nice!r}.", hint=f"Choose 0 (none) to {_MOST_NICE} (most)."
+        )
     return nice
+
+
+def _is_whole(value: object, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
