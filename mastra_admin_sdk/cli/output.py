@@ -22,7 +22,8 @@ _PLAIN = str.maketrans(
 )
 _COLOURS = {"good": "green", "bad": "red", "busy": "yellow"}
 _WIDEST = 120
-_WORD = re.compile(r"\S*?`[^`]+`\S*|\S*mastra-admin\s[^,\n]+,?|\S+")
+# A command is one word; where the program isn't on PATH, it begins with a Python.
+_WORD = re.compile(r"\S*?`[^`]+`\S*|(?:\S*mastra-admin|\S+ -m mastra_admin_sdk\.cli)\s[^,\n]+,?|\S+")
 
 
 class Output:

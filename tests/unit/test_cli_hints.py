@@ -86,6 +86,11 @@ def test_hints_are_wrapped_and_commands_kept_whole(command_line: CommandLine) ->
     assert lines[1:] == ["Next: Make another secret for it with", command]
 
 
+def test_a_command_that_begins_with_a_python_is_kept_whole_too() -> None:
+    command = "/opt/app/bin/python -m mastra_admin_sdk.cli logs a/b/c --build 1 -f"
+    assert list(wrap(f"Follow it: {command}", 40)) == ["Follow it:", command]
+
+
 def test_a_command_without_quotes_is_kept_whole_too() -> None:
     text = "Go on with it: mastra-admin --home /h up, or drop it: mastra-admin cancel a/b/c#1"
     assert list(wrap(text, 40)) == [
