@@ -39,8 +39,8 @@ demo: install ## Deploy, call, trace and stop the example in a home of its own
 test: lint types imports ## Run all checks and the whole test suite
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
-test-fast: install ## Run the fast tests only (under a minute)
-	$(BIN)/pytest -n $(WORKERS) -q -m "not slow and not mastra"
+test-fast: install ## Run the fast unit tests only (under a minute)
+	$(BIN)/pytest -n $(WORKERS) -q -m "not slow and not mastra" tests/unit
 
 lint: install ## Check style and formatting
 	$(BIN)/ruff check .
