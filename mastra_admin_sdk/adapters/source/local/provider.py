@@ -101,7 +101,7 @@ class LocalProjectSource(ProjectSource):
     def fetch(
         self,
         config: Mapping[str, Any],
-        ref: str | None,  # noqa: ARG002
+        ref: str | None,  # noqa: ARG002 - a folder is built as it lies
         target_dir: Path,
         cancel: CancelCheck = never_cancelled,
     ) -> SourceCopy:
