@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
-import shlex
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
+from fixtures.docs import check_command, read_page
 from fixtures.projects import make_repository
 from fixtures.quick import write_source
 from fixtures.repositories import publish
 
 from mastra_admin_sdk.admin import MastraAdmin
-from mastra_admin_sdk.cli.main import cli
 
-TEXT = (Path(__file__).parents[2] / "docs" / "git.md").read_text(encoding="utf-8")
-PYTHON = re.findall(r"```python\n(.*?)```", TEXT, re.S)
-COMMANDS = re.findall(r"^mastra-admin (.*)$", TEXT, re.M)
+PAGE = read_page("git")
 URL = "https://git.example.com/team/agents.git"
 
 
@@ -34,7 +29,7 @@ def test_the_first_samples_run_in_the_order_they_stand_in(admin: MastraAdmin, tm
     remote.commit({"packages/weather/settings.json": json.dumps({"version": "feature"})}, "feature/x")
     admin.teams.create("Search")
     names: dict[str, Any] = {"admin": admin}
-    exec(PYTHON[0].replace(URL, f"file://{remote.bare}".replace(" ", "%20")), names)
+    exec(PAGE.samples[0].replace(URL, f"file://{remote.bare}".replace(" ", "%20")), names)
     versions = {
         live.branch: live.request("GET", "/").json()["version"] for live in admin.deployments.list(names["project"])
     }
@@ -43,14 +38,10 @@ def test_the_first_samples_run_in_the_order_they_stand_in(admin: MastraAdmin, tm
 
 def test_the_other_sample_runs() -> None:
     names: dict[str, Any] = {}
-    exec(PYTHON[1], names)
+    exec(PAGE.samples[1], names)
     assert "agents" in names["source"].describe()
 
 
-@pytest.mark.parametrize("line", COMMANDS, ids=lambda line: " ".join(line.split()[:2]))
+@pytest.mark.parametrize("line", PAGE.commands, ids=lambda line: " ".join(line.split()[:2]))
 def test_commands_and_their_options_exist(line: str) -> None:
-    words = shlex.split(line, comments=True)
-    command: click.Command = cli
-    while words and isinstance(command, click.Group):
-        command = command.commands[words.pop(0)]
-    command.make_parser(click.Context(command)).parse_args(words)
+    check_command(line)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
+from fixtures.docs import read_page
 from fixtures.quick import write_source
 
 from mastra_admin_sdk.admin import MastraAdmin
-
-DOCS = Path(__file__).parents[2] / "docs"
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +22,4 @@ def test_samples_run_in_the_order_they_stand_in(admin: MastraAdmin, source: Path
     live = admin.deploy(project)
     (source / "new.txt").write_text("new")
     live.redeploy()
-    text = (DOCS / f"{name}.md").read_text(encoding="utf-8")
-    samples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert samples
-    exec(compile("\n".join(samples), f"docs/{name}.md", "exec"), {"admin": admin})
+    read_page(name).run_all({"admin": admin})
