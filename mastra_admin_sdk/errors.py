@@ -24,7 +24,8 @@
     ├── RouterError                the reverse proxy failed or refused a change
     ├── ObservabilityError         telemetry can't be stored or read
     │   ├── EngineUnavailable      the analytics engine can't be reached or started
-    │   └── QueryError             the engine refused or failed a query
+    │   ├── QueryError             the engine refused or failed a query
+    │   └── WriteFailed            telemetry could not be put on the disk
     ├── SecretError                a secret can't be read or written
     ├── ToolMissing                a program that is needed isn't there
     └── ForkedProcess              an object was used after a fork
@@ -183,6 +184,10 @@ class EngineUnavailable(ObservabilityError):
 
 class QueryError(ObservabilityError):
     """Raised when the analytics engine refuses or fails a query."""
+
+
+class WriteFailed(ObservabilityError):
+    """Raised when telemetry can't be put on the disk: it is full, failed, or can't be written."""
 
 
 class SecretError(MastraAdminError):
