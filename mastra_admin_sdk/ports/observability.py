@@ -3,16 +3,31 @@
 Every DataFrame has fixed columns and dtypes, also when it is empty: times are ``datetime64[ms, UTC]``, text of few
 distinct values is ``category``, other text ``object`` with ``None`` for "not there" unless said otherwise, durations
 are milliseconds. `SPAN_COLUMNS` and its like list them.
+
+``frame.attrs["truncated"]`` says whether the limit cut an answer, and then ``frame.attrs["total"]`` how many rows there
+are in all, or ``None`` where counting would take as long as reading.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from .columns import ERROR_COLUMNS as ERROR_COLUMNS
+from .columns import FEEDBACK_COLUMNS as FEEDBACK_COLUMNS
+from .columns import LATENCY_MEASURES as LATENCY_MEASURES
+from .columns import LOG_COLUMNS as LOG_COLUMNS
+from .columns import METRIC_COLUMNS as METRIC_COLUMNS
+from .columns import REJECT_COLUMNS as REJECT_COLUMNS
+from .columns import SCORE_COLUMNS as SCORE_COLUMNS
+from .columns import SPAN_COLUMNS as SPAN_COLUMNS
+from .columns import THREAD_COLUMNS as THREAD_COLUMNS
+from .columns import TRACE_COLUMNS as TRACE_COLUMNS
+from .columns import USAGE_MEASURES as USAGE_MEASURES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,131 +40,107 @@ class Stream(StrEnum):
     LOGS = "logs"
 
 
+class Listing(StrEnum):
+    """Answers with a row for each thing that is stored: these can be counted, and read in parts."""
+
+    SPANS = "spans"
+    LOGS = "logs"
+    METRICS = "metrics"
+    SCORES = "scores"
+    FEEDBACK = "feedback"
+    TRACES = "traces"
+
+
+Values = str | tuple[str, ...]
+"""One value, or any of several."""
+
+Scalar = str | float | bool
+"""What stands at the end of a path in JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What the tokens of a model cost, per million.
+
+    ``model`` is matched with the model's name and with ``provider/name``, in any case; ``*`` stands for any text.
+    """
+
+    model: str
+    input: float
+    output: float
+
+
 @dataclass(frozen=True, slots=True)
 class TelemetryFilter:
-    """What to read. ``None`` or empty means "all"; times are aware, ``since`` inclusive, ``until`` exclusive.
+    """What to read. ``None`` means "all"; times are aware, ``since`` inclusive, ``until`` exclusive.
 
-    ``columns`` picks columns; ``order`` is ``newest``, ``oldest`` or, for spans and traces, ``slowest``.
+    ``deployment_ids`` is any of several, none matches nothing. ``entity_id`` is the id or the name of an agent, tool or
+    workflow. ``text`` is looked for in any case. ``attributes`` holds what stands at paths such as
+    ``usage.inputTokens`` or ``metadata.plan``: the first word may name a JSON column, else it is in ``attributes``
+    (of log lines, scores and feedback ``data``, of metrics ``labels``).
+
+    Of traces, type, status and name are those of the root, thread and user those of the trace, and text, attributes,
+    model and entity of any of its spans.
+
+    ``columns`` picks columns; ``order`` is ``newest``, ``oldest`` or, for spans and traces, ``slowest``. ``prices`` say
+    what tokens cost; the first that matches counts.
     """
 
     project_id: str | None = None
-    deployment_id: str | None = None
+    deployment_ids: tuple[str, ...] | None = None
     build_id: str | None = None
-    trace_id: str | None = None
-    type: str | None = None
-    status: str | None = None
-    level: str | None = None
-    name: str | None = None
+    trace_id: Values | None = None
+    type: Values | None = None
+    status: Values | None = None
+    level: Values | None = None
+    name: Values | None = None
     text: str | None = None
-    thread_id: str | None = None
-    resource_id: str | None = None
+    attributes: Mapping[str, Scalar | tuple[Scalar, ...]] = field(default_factory=dict)
+    entity_id: Values | None = None
+    model: Values | None = None
+    thread_id: Values | None = None
+    resource_id: Values | None = None
     since: datetime | None = None
     until: datetime | None = None
     limit: int | None = 1000
-    order: str = "newest"
+    order: str | None = None
     columns: tuple[str, ...] | None = None
+    prices: tuple[Price, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """What an answer is grouped by: ``by`` from `columns.GROUPS`, and by time in buckets of some length.
+
+    Days, weeks (from Monday) and months, and buckets of whole days, begin at midnight in ``timezone``, an IANA name.
+    """
+
+    by: tuple[str, ...] = ()
+    bucket: timedelta | None = None
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far somebody has followed what arrives. What is in it is the store's own."""
+
+    position: tuple[Any, ...] = ()
+    seen: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """Complete JSONL lines of one file, at most about 8 MB: ``body`` ends with a line end.
 
-    ``path`` and ``position`` say where it came from, for the record of a rejected line.
+    ``path`` and ``position`` say where it came from, for the record of a rejected line. With a ``reason`` the body is one
+    line, or the beginning of one, that is refused for it: it is recorded as rejected and not read.
     """
 
     stream: Stream
     body: bytes
     path: str = ""
     position: int = 0
-
-
-SPAN_COLUMNS: tuple[str, ...] = (
-    "span_id",
-    "trace_id",
-    "parent_span_id",
-    "name",
-    "type",
-    "status",
-    "start_time",
-    "end_time",
-    "duration_ms",
-    "project_id",
-    "deployment_id",
-    "build_id",
-    "entity_id",
-    "entity_name",
-    "model",
-    "provider",
-    "input_tokens",
-    "output_tokens",
-    "thread_id",
-    "resource_id",
-    "run_id",
-    "error",
-    "input",
-    "output",
-    "attributes",
-    "metadata",
-)
-LOG_COLUMNS: tuple[str, ...] = (
-    "timestamp",
-    "level",
-    "message",
-    "project_id",
-    "deployment_id",
-    "build_id",
-    "process_id",
-    "trace_id",
-    "span_id",
-    "source",
-    "data",
-)
-METRIC_COLUMNS: tuple[str, ...] = (
-    "timestamp",
-    "name",
-    "value",
-    "project_id",
-    "deployment_id",
-    "build_id",
-    "trace_id",
-    "span_id",
-    "model",
-    "provider",
-    "labels",
-    "cost",
-)
-SCORE_COLUMNS: tuple[str, ...] = (
-    "timestamp",
-    "name",
-    "score",
-    "reason",
-    "project_id",
-    "deployment_id",
-    "build_id",
-    "trace_id",
-    "span_id",
-    "data",
-)
-TRACE_COLUMNS: tuple[str, ...] = (
-    "trace_id",
-    "name",
-    "type",
-    "status",
-    "start_time",
-    "end_time",
-    "duration_ms",
-    "spans",
-    "errors",
-    "input_tokens",
-    "output_tokens",
-    "project_id",
-    "deployment_id",
-    "build_id",
-    "entity_id",
-    "thread_id",
-    "resource_id",
-)
-REJECT_COLUMNS: tuple[str, ...] = ("time", "stream", "reason", "line", "path", "project_id", "deployment_id")
+    reason: str = ""
 
 
 class ObservabilityStore(ABC):
@@ -183,7 +174,11 @@ class ObservabilityStore(ABC):
 
     @abstractmethod
     def spans(self, filters: TelemetryFilter) -> pd.DataFrame:
-        """Return spans, newest first, one row a span (`SPAN_COLUMNS`)."""
+        """Return spans, newest first, one row a span (`SPAN_COLUMNS`).
+
+        Raises:
+            InvalidInput: there is no such column or order, or spans can't be filtered so; this and what follows.
+        """
 
     @abstractmethod
     def logs(self, filters: TelemetryFilter) -> pd.DataFrame:
@@ -191,7 +186,11 @@ class ObservabilityStore(ABC):
 
     @abstractmethod
     def traces(self, filters: TelemetryFilter) -> pd.DataFrame:
-        """Return a row a trace, newest first (`TRACE_COLUMNS`); name, type and status are those of its root."""
+        """Return a row a trace, newest first (`TRACE_COLUMNS`); name, type and status are those of its root.
+
+        Tokens are those of its model generations, or of all its spans when it has none: steps of a generation repeat
+        its tokens. ``cost`` is missing where the tokens of one of its models have no price.
+        """
 
     @abstractmethod
     def trace(self, trace_id: str) -> pd.DataFrame:
@@ -206,8 +205,67 @@ class ObservabilityStore(ABC):
         """Return scores, newest first (`SCORE_COLUMNS`)."""
 
     @abstractmethod
+    def feedback(self, filters: TelemetryFilter) -> pd.DataFrame:
+        """Return feedback, newest first (`FEEDBACK_COLUMNS`)."""
+
+    @abstractmethod
+    def latency(self, filters: TelemetryFilter, grouping: Grouping) -> pd.DataFrame:
+        """Return how long ended spans took: the columns of the grouping, then `LATENCY_MEASURES`.
+
+        Percentiles are exact, with linear interpolation. ``order`` is ``oldest`` or ``newest`` by the groups of time
+        (``oldest`` when there are any), ``most`` by count (else), or ``slowest`` by ``p95_ms``.
+        """
+
+    @abstractmethod
+    def usage(self, filters: TelemetryFilter, grouping: Grouping) -> pd.DataFrame:
+        """Return tokens and cost: the columns of the grouping, then `USAGE_MEASURES`.
+
+        ``count`` is of the spans that have tokens of their own, as in `traces`: model generations as a rule. ``order``
+        is ``oldest``, ``newest`` or ``most`` by all tokens, as in `latency`.
+        """
+
+    @abstractmethod
+    def errors(self, filters: TelemetryFilter) -> pd.DataFrame:
+        """Return a row for each kind of error, the most frequent first (`ERROR_COLUMNS`).
+
+        Errors are of one kind when their messages are equal but for numbers, ids, quoted text and paths. ``order`` is
+        ``most``, ``newest`` or ``oldest``.
+        """
+
+    @abstractmethod
+    def threads(self, filters: TelemetryFilter) -> pd.DataFrame:
+        """Return a row a thread, the one that was last used first (`THREAD_COLUMNS`); filters as in `traces`."""
+
+    @abstractmethod
+    def count(self, listing: Listing, filters: TelemetryFilter) -> int:
+        """Return how many rows a listing would have without its limit."""
+
+    @abstractmethod
+    def iterate(self, listing: Listing, filters: TelemetryFilter, rows: int) -> Iterator[pd.DataFrame]:
+        """Yield a listing in parts of at most ``rows`` rows; memory is bounded by one part, here and in the engine.
+
+        Closing the iterator ends the query.
+        """
+
+    @abstractmethod
+    def follow(
+        self, listing: Listing, filters: TelemetryFilter, after: Cursor | None = None
+    ) -> tuple[pd.DataFrame, Cursor]:
+        """Return what arrived after a cursor, at most ``limit`` rows in the order they came, and the next cursor.
+
+        Parameters:
+            listing: spans, each when it has ended, or logs.
+            after: what the last call returned; the first time ``None``, which skips what is stored already unless
+                ``filters.since`` says from when it is wanted.
+        """
+
+    @abstractmethod
     def rejects(self, limit: int = 1000) -> pd.DataFrame:
         """Return lines that could not be stored, newest first (`REJECT_COLUMNS`)."""
+
+    @abstractmethod
+    def count_rejects(self) -> int:
+        """Return how many lines could not be stored, of those that are still kept."""
 
     @abstractmethod
     def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from fixtures.lines import iso, make_chunk, make_line, make_log, make_span, new_trace, now
 
-from mastra_admin_sdk.ports.observability import ObservabilityStore, Stream, TelemetryFilter
+from mastra_admin_sdk.ports.observability import Chunk, ObservabilityStore, Stream, TelemetryFilter
 
 BAD_SPAN_LINES = {
     "empty": ("", "an empty line"),
@@ -94,3 +94,16 @@ def test_half_of_an_emoji_is_no_reason_to_reject(store: ObservabilityStore) -> N
     assert list(store.logs(asked)["message"]) == [whole]
     assert list(store.metrics(asked)["value"]) == [1.0]
     assert list(store.scores(asked)["score"]) == [1.0]
+
+
+def test_what_is_refused_unread_is_recorded_once_with_its_reason(store: ObservabilityStore) -> None:
+    path, before = f"d/b/{new_trace()}.jsonl", store.count_rejects()
+    refused = Chunk(Stream.LOGS, b'{"type":"log" ...\n', path, 7, reason="a line longer than 16 MB")
+    store.insert([refused, make_chunk(make_log("a good one", now()), stream=Stream.LOGS, path=path)])
+    store.insert([refused])
+    rejects = store.rejects(limit=100_000)
+    mine = rejects[rejects["path"] == path]
+    assert [*mine[["stream", "reason", "line"]].itertuples(index=False, name=None)] == [
+        ("logs", "a line longer than 16 MB", '{"type":"log" ...')
+    ]
+    assert store.count_rejects() == before + 1

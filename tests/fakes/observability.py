@@ -118,6 +118,9 @@ class FakeObservabilityStore(ObservabilityStore):
         rows = sorted(self._rejects.values(), key=lambda row: (-row["time"].timestamp(), row["path"], row["position"]))
         return _answer(rows[:limit], TelemetryFilter(), REJECT_COLUMNS)
 
+    def count_rejects(self) -> int:
+        return len(self._rejects)
+
     def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
         raise QueryError("Telemetry in memory knows no SQL.")
 
@@ -132,6 +135,8 @@ class FakeObservabilityStore(ObservabilityStore):
 
     def _insert_line(self, chunk: Chunk, raw: bytes, position: int) -> None:
         try:
+            if chunk.reason:
+                raise _Rejected(chunk.reason)
             line = _parse(raw)
             kind = _check_kind(chunk.stream, line)
             row = {ours: _text(line.get(theirs)) for theirs, ours in _OWNERS.items()}

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from mastra_admin_sdk.errors import EngineUnavailable, QueryError
 from mastra_admin_sdk.ports.observability import Chunk, Stream
@@ -23,6 +24,7 @@ BATCH_BYTES = 32 * 1024 * 1024
 PURGE_SECONDS = 30.0
 
 _BIG_LINE = 1024 * 1024
+_KEPT_BYTES = 64 * 1024
 
 # The engine has these for all inserts; a server gets them with each. A chunk must be stored when it is acknowledged,
 # go through the views as one block, and may hold spans of any number of months.
@@ -51,8 +53,10 @@ class Inserter:
 
     def insert(self, chunks: Sequence[Chunk]) -> None:
         """Insert chunks of lines; see `ObservabilityStore.insert`."""
-        for batch in make_batches(chunks):
+        for batch in make_batches([chunk for chunk in chunks if not chunk.reason]):
             self._insert(batch)
+        if refused := [chunk for chunk in chunks if chunk.reason]:
+            self._record(refused)
         self._purge_if_due()
 
     def _insert(self, batch: Sequence[Chunk]) -> None:
@@ -84,12 +88,12 @@ class Inserter:
             # A line of this size fits by itself: something else uses the memory at the moment.
             raise EngineUnavailable(error.message, hint="Try again when big queries have ended.") from error
         logger.warning("A line at %s:%s was refused: %s", chunk.path, chunk.position, error.message)
+        self._record([replace(chunk, reason=f"refused by the engine (code {code})")])
+
+    def _record(self, refused: Sequence[Chunk]) -> None:
         sql = f"INSERT INTO {schema.REFUSED_TABLE} (stream, path, position, reason, line) VALUES"
-        path = chunk.path.encode("utf-8", "surrogateescape")
-        reason = f"refused by the engine (code {code})".encode()
-        line = chunk.body.rstrip(b"\n")[:65536]
-        with self._clients.lend(Role.OWNER, "Recording a refused line", sql) as client:
-            client.execute(sql, [(chunk.stream.encode(), path, chunk.position, reason, line)])
+        with self._clients.lend(Role.OWNER, "Recording refused lines", sql) as client:
+            client.execute(sql, [_make_refusal(chunk) for chunk in refused])
 
     def _purge_if_due(self) -> None:
         with self._lock:
@@ -104,6 +108,11 @@ class Inserter:
             ((count,),) = client.execute(schema.COUNT_ENDED)
             if count:
                 client.execute(schema.PURGE_ENDED)
+
+
+def _make_refusal(chunk: Chunk) -> tuple[bytes, bytes, int, bytes, bytes]:
+    path = chunk.path.encode("utf-8", "surrogateescape")
+    return chunk.stream.encode(), path, chunk.position, chunk.reason.encode(), chunk.body.rstrip(b"\n")[:_KEPT_BYTES]
 
 
 def make_batches(chunks: Sequence[Chunk]) -> Iterator[list[Chunk]]:

@@ -131,6 +131,10 @@ def build_list(kind: str, filters: TelemetryFilter) -> Statement:
     return _make(sql, _collect(filters, known))
 
 
+COUNT_REJECTS = "SELECT count() AS lines FROM mastra_admin_rejects"
+"""Counts the lines that became no row."""
+
+
 def build_rejects(limit: int) -> Statement:
     """Return the lines that became no row, newest first."""
     order = "time DESC, path, position"

@@ -169,6 +169,10 @@ class ClickHouseStore(ObservabilityStore):
         """Return lines that could not be stored."""
         return self._read("Reading rejected lines", queries.build_rejects(limit), REJECT_COLUMNS)
 
+    def count_rejects(self) -> int:
+        """Return how many lines could not be stored."""
+        return int(self.sql(queries.COUNT_REJECTS)["lines"].iloc[0])
+
     def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Run one read-only query."""
         from .results import read_any
