@@ -22,6 +22,14 @@ from typing import Any
 from .errors import SettingError
 
 
+class Lines(list[str]):
+    """Texts that may hold any character but a line end: a list, or text with one of them on each line."""
+
+    def __init__(self, given: Any = ()) -> None:
+        many = given if isinstance(given, list | tuple) else str(given).splitlines()
+        super().__init__(text for item in many if (text := str(item).strip()))
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One row of the table."""
@@ -101,6 +109,10 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("telemetry_days", int, 90, "Days that spans, logs, metrics and scores are kept.", least=1),
     Setting("telemetry_poll_seconds", float, 0.5, "Seconds between two looks at the telemetry files.", least=0.05),
+    Setting("telemetry_sample", Lines, Lines(), "Share of traces that is stored, 0 to 1; project=share for one."),
+    Setting("telemetry_sample_errors", bool, False, "Whether traces with errors are stored beside the sampled ones."),
+    Setting("telemetry_redact_fields", Lines, Lines(), "Names of fields whose values are never stored."),
+    Setting("telemetry_redact_patterns", Lines, Lines(), "Regular expressions; what they match is never stored."),
 )
 """Every setting there is. The command line, the documentation and `Settings` are made from it."""
 

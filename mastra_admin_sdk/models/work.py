@@ -94,6 +94,7 @@ class ServerSpec:
     ``data_dir`` is the deployment's persistent folder, ``telemetry_dir`` that of this process.
     ``env`` is the project's own environment, decrypted; ``redact`` the values in it that are secret.
     ``memory_mb`` is what all its processes together may hold before it is ended and started again.
+    ``telemetry_policy`` is what of its telemetry may be stored, as `policy.TelemetryPolicy.to_json` writes it.
     """
 
     process_id: str
@@ -111,6 +112,7 @@ class ServerSpec:
     drain_seconds: float = 60.0
     memory_mb: int | None = None
     nice: int = 0
+    telemetry_policy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

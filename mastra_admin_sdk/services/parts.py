@@ -21,6 +21,7 @@ from .actors import Acting, Origin, who_acts
 from .environment.secrets import SecretBox
 from .labels import ObjectNames
 from .leases import HeldLease, LeaseKeeper
+from .policies import Policies
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,11 @@ class Parts:
     actor: str
     origin: str = Origin.SDK
     names: ObjectNames = field(init=False, repr=False, compare=False)
+    policies: Policies = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", ObjectNames(self.storage))
+        object.__setattr__(self, "policies", Policies(self.settings, self.storage))
 
     def source_of(self, project: Project) -> ProjectSource:
         """Return where a project's code comes from."""

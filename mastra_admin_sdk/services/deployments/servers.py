@@ -232,6 +232,7 @@ class Servers:
             drain_seconds=float(settings.drain_timeout),
             memory_mb=int(memory_mb) or None,
             nice=int(settings.server_nice if deployment.nice is None else deployment.nice),
+            telemetry_policy=self._parts.policies.find(context.project.id).to_json(),
         )
 
     def _record_running(self, context: LaunchContext, process: Process, identity: ServerIdentity) -> Process:

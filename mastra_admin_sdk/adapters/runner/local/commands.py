@@ -145,6 +145,7 @@ def make_server_environment(spec: ServerSpec, base: Mapping[str, str], home: Pat
             {"port": spec.port, "host": spec.host, "drainTimeout": drain_milliseconds(spec.drain_seconds)}
         ),
         "MASTRA_ADMIN_SECRET_NAMES": ",".join(sorted(name for name, value in spec.env.items() if value in spec.redact)),
+        **({"MASTRA_ADMIN_TELEMETRY_POLICY": spec.telemetry_policy} if spec.telemetry_policy else {}),
         "NODE_OPTIONS": merge_node_options(spec.env.get("NODE_OPTIONS", ""), preload),
     }
     return {**base, "NODE_ENV": "production", **_point_to_studio(spec), **spec.env, **ours}
