@@ -132,8 +132,8 @@ class Cursor:
 class Chunk:
     """Complete JSONL lines of one file, at most about 8 MB: ``body`` ends with a line end.
 
-    ``path`` and ``position`` say where it came from, for the record of a rejected line. With a ``reason`` the body is one
-    line, or the beginning of one, that is refused for it: it is recorded as rejected and not read.
+    ``path`` and ``position`` say where it came from, for the record of a rejected line. With a ``reason`` the body is
+    one line, or the beginning of one, that is refused for it: it is recorded as rejected and not read.
     """
 
     stream: Stream
@@ -204,11 +204,9 @@ class ObservabilityStore(ABC):
     def scores(self, filters: TelemetryFilter) -> pd.DataFrame:
         """Return scores, newest first (`SCORE_COLUMNS`)."""
 
-    @abstractmethod
     def feedback(self, filters: TelemetryFilter) -> pd.DataFrame:
         """Return feedback, newest first (`FEEDBACK_COLUMNS`)."""
 
-    @abstractmethod
     def latency(self, filters: TelemetryFilter, grouping: Grouping) -> pd.DataFrame:
         """Return how long ended spans took: the columns of the grouping, then `LATENCY_MEASURES`.
 
@@ -216,7 +214,6 @@ class ObservabilityStore(ABC):
         (``oldest`` when there are any), ``most`` by count (else), or ``slowest`` by ``p95_ms``.
         """
 
-    @abstractmethod
     def usage(self, filters: TelemetryFilter, grouping: Grouping) -> pd.DataFrame:
         """Return tokens and cost: the columns of the grouping, then `USAGE_MEASURES`.
 
@@ -224,7 +221,6 @@ class ObservabilityStore(ABC):
         is ``oldest``, ``newest`` or ``most`` by all tokens, as in `latency`.
         """
 
-    @abstractmethod
     def errors(self, filters: TelemetryFilter) -> pd.DataFrame:
         """Return a row for each kind of error, the most frequent first (`ERROR_COLUMNS`).
 
@@ -232,22 +228,18 @@ class ObservabilityStore(ABC):
         ``most``, ``newest`` or ``oldest``.
         """
 
-    @abstractmethod
     def threads(self, filters: TelemetryFilter) -> pd.DataFrame:
         """Return a row a thread, the one that was last used first (`THREAD_COLUMNS`); filters as in `traces`."""
 
-    @abstractmethod
     def count(self, listing: Listing, filters: TelemetryFilter) -> int:
         """Return how many rows a listing would have without its limit."""
 
-    @abstractmethod
     def iterate(self, listing: Listing, filters: TelemetryFilter, rows: int) -> Iterator[pd.DataFrame]:
         """Yield a listing in parts of at most ``rows`` rows; memory is bounded by one part, here and in the engine.
 
         Closing the iterator ends the query.
         """
 
-    @abstractmethod
     def follow(
         self, listing: Listing, filters: TelemetryFilter, after: Cursor | None = None
     ) -> tuple[pd.DataFrame, Cursor]:

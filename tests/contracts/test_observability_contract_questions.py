@@ -37,7 +37,7 @@ def test_spans_are_filtered_by_every_field(store: ObservabilityStore) -> None:
     assert read(limit=2) == "hg"
     assert read(limit=None, trace_id=trace) == "hgfedcba"
     assert read(type="agent_run") == "b"
-    assert read(deployment_id="d2") == "c"
+    assert read(deployment_ids=("d2",)) == "c"
     assert read(build_id="b2") == "d"
     assert read(status="error") == "e"
     assert read(status="running") == "h"

@@ -82,7 +82,7 @@ class FakeObservabilityStore(ObservabilityStore):
 
     def spans(self, filters: TelemetryFilter) -> pd.DataFrame:
         build_spans(filters)  # refuses what the store refuses
-        names = ("project_id", "deployment_id", "build_id", "trace_id", "type", "status", "name")
+        names = ("project_id", "deployment_ids", "build_id", "trace_id", "type", "status", "name")
         rows = _match(self._list_spans(), filters, (*names, "thread_id", "resource_id"), "start_time")
         rows = _search(rows, filters, ("name", "input", "output", "error"))
         return _answer(_cut(_sort(rows, filters, "start_time"), filters), filters, SPAN_COLUMNS)
@@ -102,7 +102,7 @@ class FakeObservabilityStore(ObservabilityStore):
     def traces(self, filters: TelemetryFilter) -> pd.DataFrame:
         build_traces(filters)
         groups: dict[str, list[dict[str, Any]]] = {}
-        for row in _match(self._list_spans(), filters, ("project_id", "deployment_id", "build_id", "trace_id"), None):
+        for row in _match(self._list_spans(), filters, ("project_id", "deployment_ids", "build_id", "trace_id"), None):
             groups.setdefault(row["trace_id"], []).append(row)
         rows = [_summarize(spans) for spans in groups.values()]
         rows = _match(rows, filters, ("type", "status", "name", "thread_id", "resource_id"), "start_time")
@@ -125,7 +125,7 @@ class FakeObservabilityStore(ObservabilityStore):
         raise QueryError("Telemetry in memory knows no SQL.")
 
     def _list(self, filters: TelemetryFilter, kind: str, columns: Sequence[str], text: str) -> pd.DataFrame:
-        names = ("project_id", "deployment_id", "build_id", "trace_id", "level", "name")
+        names = ("project_id", "deployment_ids", "build_id", "trace_id", "level", "name")
         rows = _match(self._points[kind].values(), filters, names, "timestamp")
         rows = _search(rows, filters, (text,))
         return _answer(_cut(_sort(rows, filters, "timestamp"), filters), filters, columns)
@@ -266,12 +266,17 @@ def _match(
     rows: Iterable[dict[str, Any]], filters: TelemetryFilter, names: Sequence[str], time: str | None
 ) -> list[dict[str, Any]]:
     wanted = {name: getattr(filters, name) for name in names if getattr(filters, name) is not None}
-    found = [row for row in rows if all(row.get(name) == value for name, value in wanted.items())]
+    found = [row for row in rows if all(_is_among(row, name, value) for name, value in wanted.items())]
     if time and filters.since:
         found = [row for row in found if row[time] >= filters.since]
     if time and filters.until:
         found = [row for row in found if row[time] < filters.until]
     return found
+
+
+def _is_among(row: dict[str, Any], name: str, wanted: Any) -> bool:
+    found = row.get("deployment_id" if name == "deployment_ids" else name)
+    return found == wanted if isinstance(wanted, str) else found in wanted
 
 
 def _search(rows: list[dict[str, Any]], filters: TelemetryFilter, names: Sequence[str]) -> list[dict[str, Any]]:
@@ -283,7 +288,7 @@ def _search(rows: list[dict[str, Any]], filters: TelemetryFilter, names: Sequenc
 def _sort(rows: list[dict[str, Any]], filters: TelemetryFilter, time: str) -> list[dict[str, Any]]:
     if filters.order == "slowest":
         return sorted(rows, key=lambda row: -(row["duration_ms"] if row["duration_ms"] is not None else -1e18))
-    return sorted(rows, key=lambda row: row[time], reverse=filters.order == "newest")
+    return sorted(rows, key=lambda row: row[time], reverse=filters.order in {None, "newest"})
 
 
 def _cut(rows: list[dict[str, Any]], filters: TelemetryFilter) -> list[dict[str, Any]]:

@@ -28,7 +28,11 @@ _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
 _BY_REFERENCE = ("project", "deployment", "build")
 _FILTERS = (
     *_BY_REFERENCE,
-    *(item.name for item in fields(TelemetryFilter) if item.name.removesuffix("_id") not in _BY_REFERENCE),
+    *(
+        item.name
+        for item in fields(TelemetryFilter)
+        if item.name.removesuffix("s").removesuffix("_id") not in _BY_REFERENCE
+    ),
 )
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TIME_HINT = 'Give an age such as "30m", "24h" or "7d", a date, or an ISO time with its zone.'
@@ -64,7 +68,7 @@ class TelemetryService:
                 raise InvalidInput(f"{more[name]!r} is no {name}.", hint=f"There are: {', '.join(known)}.")
         return TelemetryFilter(
             project_id=self._resolver.project(project).id if project is not None else None,
-            deployment_id=self._resolver.deployment(deployment).id if deployment is not None else None,
+            deployment_ids=(self._resolver.deployment(deployment).id,) if deployment is not None else None,
             build_id=self._resolver.build(build).id if build is not None else None,
             since=parse_moment(since) if since is not None else None,
             until=parse_moment(until) if until is not None else None,

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from mastra_admin_sdk.ports.columns import BUCKET, PERIODS
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -27,12 +29,17 @@ class Dtype(StrEnum):
 _CATEGORIES = frozenset(
     {
         *("name", "type", "status", "level", "source", "stream", "model", "provider"),
-        *("project_id", "deployment_id", "build_id", "process_id", "entity_id", "entity_name"),
+        *("project_id", "deployment_id", "build_id", "process_id", "agent", "entity_id", "entity_name"),
     }
 )
-_TIMES = frozenset({"timestamp", "start_time", "end_time", "time"})
-_NUMBERS = frozenset({"duration_ms", "value", "score", "cost"})
-_COUNTS = frozenset({"input_tokens", "output_tokens", "spans", "errors"})
+_TIMES = frozenset({"timestamp", "start_time", "end_time", "time", "first_seen", "last_seen", BUCKET, *PERIODS})
+_NUMBERS = frozenset(
+    {
+        *("duration_ms", "value", "score", "cost"),
+        *("error_rate", "mean_ms", "p50_ms", "p95_ms", "p99_ms", "max_ms"),
+    }
+)
+_COUNTS = frozenset({"count", "traces", "spans", "errors", "input_tokens", "output_tokens", "total_tokens"})
 
 
 TRAVELLING = "_travelling"

@@ -26,7 +26,7 @@ RUNNING = "mastra_admin_spans_running"
 _TRACE_MARGIN = timedelta(days=1)
 """How long a trace may take and still be whole in a list that begins in the middle of it."""
 
-_COMMON = ("project_id", "deployment_id", "build_id", "trace_id")
+_COMMON = ("project_id", "deployment_ids", "build_id", "trace_id")
 _SPAN_FILTERS = (*_COMMON, "type", "status", "name", "thread_id", "resource_id")
 _LISTS: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...], str]] = {
     "logs": ("mastra_admin_logs", LOG_COLUMNS, (*_COMMON, "level"), "message"),
@@ -197,7 +197,12 @@ def _refuse_unknown(filters: TelemetryFilter, known: set[str], what: str) -> Non
 
 
 def _match(filters: TelemetryFilter, names: Iterable[str]) -> list[str]:
-    return [f"{name} = {{{name}:String}}" for name in names if getattr(filters, name) is not None]
+    return [_match_one(name, getattr(filters, name)) for name in names if getattr(filters, name) is not None]
+
+
+def _match_one(name: str, value: Any) -> str:
+    column = name.removesuffix("s") if name == "deployment_ids" else name
+    return f"{column} = {{{name}:String}}" if isinstance(value, str) else f"{column} IN {{{name}:Array(String)}}"
 
 
 def _between(filters: TelemetryFilter, column: str) -> list[str]:
@@ -223,14 +228,16 @@ def _limit(filters: TelemetryFilter) -> str:
 
 
 def _find_order(filters: TelemetryFilter, known: Mapping[str, str], time: str) -> str:
-    if filters.order not in known:
+    wanted = filters.order or "newest"
+    if wanted not in known:
         raise InvalidInput(f"There is no order {filters.order!r}.", hint=f"Orders: {', '.join(known)}.")
-    order = known[filters.order]
+    order = known[wanted]
     return f"{time} {order}" if order in {"ASC", "DESC"} else order
 
 
 def _collect(filters: TelemetryFilter, names: Iterable[str]) -> dict[str, Any]:
-    values = {name: getattr(filters, name) for name in (*names, "text") if getattr(filters, name) is not None}
+    given = {name: getattr(filters, name) for name in (*names, "text") if getattr(filters, name) is not None}
+    values = {name: value if isinstance(value, str) else list(value) for name, value in given.items()}
     if filters.since:
         values |= {"since": _format(filters.since), "early": _format(filters.since - _TRACE_MARGIN)}
     if filters.until:
