@@ -1,8 +1,11 @@
 """The nouns of MastraAdmin: frozen dataclasses, their states, and the transitions that are allowed.
 
-``states`` has the enumerations, ``entities`` what the database holds, ``work`` what sources and runners talk about.
+``states`` has the enumerations, ``entities``, ``alerts``, ``datasets`` and ``tokens`` what the database holds, ``work``
+what sources and runners talk about.
 """
 
+from .alerts import AlertMessage, AlertRule, AlertState
+from .datasets import Dataset, DatasetItem
 from .entities import (
     PHASES,
     Build,
@@ -23,9 +26,13 @@ from .states import (
     BUILD_TRANSITIONS,
     DEPLOYMENT_TRANSITIONS,
     PROCESS_TRANSITIONS,
+    AlertEvent,
+    AlertKind,
+    AlertStatus,
     BuildKind,
     BuildStatus,
     BuildTrigger,
+    DeliveryStatus,
     DeploymentStatus,
     DeploymentType,
     DesiredState,
@@ -34,9 +41,11 @@ from .states import (
     SourceType,
     Strategy,
     Tls,
+    TokenScope,
     check_transition,
     choose,
 )
+from .tokens import Token
 from .work import (
     Artifact,
     BuildRequest,
@@ -55,12 +64,21 @@ __all__ = [
     "DEPLOYMENT_TRANSITIONS",
     "PHASES",
     "PROCESS_TRANSITIONS",
+    "AlertEvent",
+    "AlertKind",
+    "AlertMessage",
+    "AlertRule",
+    "AlertState",
+    "AlertStatus",
     "Artifact",
     "Build",
     "BuildKind",
     "BuildRequest",
     "BuildStatus",
     "BuildTrigger",
+    "Dataset",
+    "DatasetItem",
+    "DeliveryStatus",
     "Deployment",
     "DeploymentStatus",
     "DeploymentType",
@@ -87,6 +105,8 @@ __all__ = [
     "Strategy",
     "Team",
     "Tls",
+    "Token",
+    "TokenScope",
     "check_transition",
     "choose",
     "new_id",

@@ -20,6 +20,9 @@ _WORDS: Mapping[str, str] = {
     "BuildKind": "kind of a build",
     "SourceType": "type of a source",
     "Tls": "choice for certificates",
+    "AlertKind": "kind of an alert",
+    "AlertStatus": "status of an alert",
+    "TokenScope": "scope of a token",
 }
 
 
@@ -143,6 +146,58 @@ class PackageManager(StrEnum):
     PNPM = "pnpm"
     YARN = "yarn"
     BUN = "bun"
+
+
+class AlertKind(StrEnum):
+    """What an alert rule measures, and the unit of its threshold.
+
+    ``error_rate``: share of traces that failed, 0 to 1. ``latency``: milliseconds of a trace, at a percentile.
+    ``crash``: servers that ended by themselves in the window. ``down``: seconds for which nothing has answered although
+    it should run. ``memory``: megabytes of all servers together. ``lag``: seconds that the oldest telemetry has waited
+    to be stored. ``rejects``: lines of telemetry refused or dropped in the window.
+    """
+
+    ERROR_RATE = "error_rate"
+    LATENCY = "latency"
+    CRASH = "crash"
+    DOWN = "down"
+    MEMORY = "memory"
+    LAG = "lag"
+    REJECTS = "rejects"
+
+
+class AlertStatus(StrEnum):
+    """What a rule says of a subject; ``pending`` is over the threshold, but not for long enough yet."""
+
+    OK = "ok"
+    PENDING = "pending"
+    FIRING = "firing"
+
+
+class AlertEvent(StrEnum):
+    """What a message tells."""
+
+    FIRING = "firing"
+    REMINDER = "reminder"
+    RESOLVED = "resolved"
+    TEST = "test"
+
+
+class DeliveryStatus(StrEnum):
+    """What became of a message."""
+
+    QUEUED = "queued"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class TokenScope(StrEnum):
+    """What a token is good for; ``admin`` includes the others."""
+
+    READ = "read"
+    DEPLOY = "deploy"
+    ADMIN = "admin"
+    INGEST = "ingest"
 
 
 BUILD_TRANSITIONS: Mapping[BuildStatus, frozenset[BuildStatus]] = {

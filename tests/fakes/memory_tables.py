@@ -173,6 +173,16 @@ class MemoryTable(Generic[Record]):
             for table in self.memory.tables.values():
                 table.forget(self.kind, record_id)
 
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Undo what happened to this table meanwhile when something fails."""
+        kept = dict(self.records)
+        try:
+            yield
+        except BaseException:
+            self.records = kept
+            raise
+
     def forget(self, parent: type, parent_id: str) -> None:
         """Cascade a delete into this table."""
         for record in [*self.records.values()]:
@@ -219,6 +229,8 @@ def conform(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _conform_value(hint: Any, value: Any) -> Any:
+    if hint is Any:
+        return _copy_json(value)
     options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     if value is None and type(None) in options:
         return None
@@ -227,12 +239,14 @@ def _conform_value(hint: Any, value: Any) -> Any:
         item = typing.get_args(wanted)[0]
         if isinstance(value, str):
             raise TypeError("a list is needed")
-        return tuple(_conform_env(one) if item is EnvVar else _conform_value(str, one) for one in value)
+        return tuple(_conform_env(one) if item is EnvVar else _conform_value(item, one) for one in value)
     if typing.get_origin(wanted) is Mapping:
         return _copy_json({**value})
     if issubclass(wanted, StrEnum):
         return wanted(value)
-    if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+    if wanted is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    if not isinstance(value, wanted) or wanted is float or (wanted is int and isinstance(value, bool)):
         raise TypeError(f"{wanted.__name__} is needed")
     if wanted is datetime and value.tzinfo is None:
         raise ValueError("no time zone")

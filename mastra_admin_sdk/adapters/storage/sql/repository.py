@@ -93,8 +93,13 @@ class SqlRepository(Generic[Record]):
         raise refusal(current)
 
     def _touch(self) -> dict[str, Any]:
-        column = self.table.c.get("updated_at")
-        return {} if column is None else {"updated_at": later(column, literal(utc_now(), column.type))}
+        return touch(self.table)
+
+
+def touch(table: Table) -> dict[str, Any]:
+    """Return the value that moves a table's ``updated_at``; nothing where there is none."""
+    column = table.c.get("updated_at")
+    return {} if column is None else {"updated_at": later(column, literal(utc_now(), column.type))}
 
 
 class StatefulRepository(SqlRepository[Record]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -81,6 +82,8 @@ def _explain(value: Any, exc: Exception) -> str:
 
 
 def _find_converters(hint: Any) -> tuple[Converter, Converter]:
+    if hint is Any:
+        return _same, _same
     options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     encode, decode = _find_plain_converters(options[0])
     if type(None) in options:
@@ -90,12 +93,22 @@ def _find_converters(hint: Any) -> tuple[Converter, Converter]:
 
 def _find_plain_converters(hint: Any) -> tuple[Converter, Converter]:
     if typing.get_origin(hint) is tuple:
-        return (_encode_env, decode_env) if EnvVar in typing.get_args(hint) else (_encode_texts, _decode_texts)
+        return _find_list_converters(typing.get_args(hint)[0])
     if typing.get_origin(hint) is Mapping:
         return _encode_mapping, _decode_mapping
     if issubclass(hint, StrEnum):
         return lambda value: hint(value).value, hint
+    if hint is float:
+        return _encode_float, float
     return lambda value: _check_type(value, hint), hint if hint is bool else _same
+
+
+def _find_list_converters(item: Any) -> tuple[Converter, Converter]:
+    if item is EnvVar:
+        return _encode_env, decode_env
+    if issubclass(item, StrEnum):
+        return lambda value: encode_statuses(item, value), lambda value: _decode_choices(item, value)
+    return _encode_texts, _decode_texts
 
 
 def _pass_none(convert: Converter) -> Converter:
@@ -117,6 +130,12 @@ def _check_type(value: Any, kind: type) -> Any:
     return value
 
 
+def _encode_float(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise TypeError("a finite number is needed")
+    return float(value)
+
+
 def _encode_mapping(value: Mapping[str, Any]) -> dict[str, Any]:
     return {**value}
 
@@ -133,6 +152,11 @@ def _encode_texts(value: Sequence[str]) -> list[str]:
 
 def _decode_texts(value: Any) -> tuple[str, ...]:
     return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def _decode_choices(kind: type[StrEnum], value: Any) -> tuple[StrEnum, ...]:
+    known = {member.value: member for member in kind}
+    return tuple(known[item] for item in _decode_texts(value) if item in known)
 
 
 def _encode_env(value: Sequence[EnvVar]) -> list[dict[str, Any]]:

@@ -11,7 +11,9 @@ from mastra_admin_sdk.errors import InvalidInput
 from mastra_admin_sdk.ports.storage import AdminStorage
 from mastra_admin_sdk.redaction import Redactor
 
+from .alerts import SqlAlertMessages, SqlAlertRules, SqlAlertStates
 from .builds import SqlBuilds
+from .datasets import SqlDatasetItems, SqlDatasets
 from .deployments import SqlDeployments
 from .engine import Database, bind_schema, make_postgres_engine, make_sqlite_engine
 from .events import SqlEvents
@@ -20,6 +22,7 @@ from .migrate import migrate
 from .processes import SqlProcesses, SqlRoutes
 from .schedules import SqlSchedules
 from .teams import SqlProjects, SqlTeams
+from .tokens import SqlTokens
 
 _PASSWORD_HINT = "A password with characters such as @ : / # has to be percent-encoded."  # noqa: S105
 
@@ -39,6 +42,12 @@ class SqlAdminStorage(AdminStorage):
         self.events = SqlEvents(database)
         self.leases = SqlLeases(database)
         self.offsets = SqlOffsets(database)
+        self.alert_rules = SqlAlertRules(database)
+        self.alert_states = SqlAlertStates(database)
+        self.alert_messages = SqlAlertMessages(database)
+        self.datasets = SqlDatasets(database)
+        self.dataset_items = SqlDatasetItems(database)
+        self.tokens = SqlTokens(database)
 
     def init(self) -> None:
         migrate(self._database)

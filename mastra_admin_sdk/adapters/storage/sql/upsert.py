@@ -32,7 +32,16 @@ def make_upsert(
         expressions: from the new row's columns, values of further columns.
         where: from the new row's columns, the condition on the row that is there; unless it holds nothing happens.
     """
-    statement: Any = (postgres_insert if database.is_postgres else sqlite_insert)(table).values(**values)
+    statement = _make_insert(database, table, values)
     new = statement.excluded
     changes = {name: new[name] for name in changed} | dict(expressions(new) if expressions else {})
     return statement.on_conflict_do_update(index_elements=keys, set_=changes, where=where(new) if where else None)
+
+
+def make_insert_if_new(database: Database, table: Table, values: Mapping[str, Any], *, keys: Sequence[str]) -> Any:
+    """Return an insert that does nothing when there is a row with the same ``keys``."""
+    return _make_insert(database, table, values).on_conflict_do_nothing(index_elements=keys)
+
+
+def _make_insert(database: Database, table: Table, values: Mapping[str, Any]) -> Any:
+    return (postgres_insert if database.is_postgres else sqlite_insert)(table).values(**values)

@@ -1,0 +1,50 @@
+"""API tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import or_, update
+
+from mastra_admin_sdk.models import Token
+from mastra_admin_sdk.ports.storage import TokenRepository
+
+from . import tables
+from .repository import SqlRepository
+from .rows import Codec
+
+_NO_OWNER = "A token needs a team or project that exists, or none."
+
+
+class SqlTokens(SqlRepository[Token], TokenRepository):
+    """Tokens."""
+
+    table = tables.tokens
+    codec = Codec(Token, frozen=("id", "digest", "created_at"))
+
+    def create(self, token: Token) -> Token:
+        return self._insert(token, conflict="There is a token with that digest or id already.", missing=_NO_OWNER)
+
+    def get(self, token_id: str) -> Token:
+        return self._get_by_id(token_id)
+
+    def get_by_digest(self, digest: str) -> Token:
+        # The digest stays out of the message, as what it was made of would.
+        return self._get("that digest", self.table.c.digest == digest)
+
+    def list(self) -> Sequence[Token]:
+        return self._fetch(self._select_newest_first())
+
+    def update(self, token_id: str, **changes: Any) -> Token:
+        return self._update(token_id, changes, missing=_NO_OWNER)
+
+    def touch(self, token_id: str, at: datetime) -> None:
+        columns = self.table.c
+        later = or_(columns.last_used_at.is_(None), columns.last_used_at < at)
+        statement = update(self.table).where(columns.id == token_id, later).values(last_used_at=at)
+        self._database.write(lambda c: c.execute(statement))
+
+    def delete(self, token_id: str) -> None:
+        self._delete(token_id)

@@ -1,0 +1,28 @@
+"""Tokens: what programs show to be let in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from .entities import new_id, utc_now
+from .states import TokenScope
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An API token. Only its SHA-256 ``digest`` (hexadecimal, unique) is kept.
+
+    It is good for ``scopes``, for one team or project when it names one, until ``expires_at`` or ``revoked_at``.
+    """
+
+    name: str
+    digest: str = field(repr=False)
+    scopes: tuple[TokenScope, ...] = ()
+    team_id: str | None = None
+    project_id: str | None = None
+    last_used_at: datetime | None = None
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    id: str = field(default_factory=new_id)
+    created_at: datetime = field(default_factory=utc_now)

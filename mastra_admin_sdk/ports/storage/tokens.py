@@ -1,0 +1,42 @@
+"""API tokens."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from mastra_admin_sdk.models import Token
+
+
+class TokenRepository(ABC):
+    """API tokens, by the digest of what a program shows."""
+
+    @abstractmethod
+    def create(self, token: Token) -> Token:
+        """Store a new token; `Conflict` when its digest is known, `NotFound` without its team or project."""
+
+    @abstractmethod
+    def get(self, token_id: str) -> Token:
+        """Return a token or raise `NotFound`."""
+
+    @abstractmethod
+    def get_by_digest(self, digest: str) -> Token:
+        """Return a token, also a revoked or expired one, or raise `NotFound`."""
+
+    @abstractmethod
+    def list(self) -> Sequence[Token]:
+        """Return all tokens, also revoked and expired ones."""
+
+    @abstractmethod
+    def update(self, token_id: str, **changes: Any) -> Token:
+        """Change fields of a token, but not its digest."""
+
+    @abstractmethod
+    def touch(self, token_id: str, at: datetime) -> None:
+        """Note when a token was used; ``last_used_at`` only moves forward, and an unknown token is no error."""
+
+    @abstractmethod
+    def delete(self, token_id: str) -> None:
+        """Remove a token. Those of a team or project go with it."""
