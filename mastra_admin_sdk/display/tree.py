@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +18,10 @@ CYCLE = "its parents lead back to it"
 class TraceNode:
     """One span in its place. Times are milliseconds; ``start_ms`` counts from the first start in the trace.
 
-    ``status`` is ``ok``, ``error`` or ``running``; ``duration_ms`` is ``None`` while it runs or when nothing tells it.
-    ``note`` says why a span with a parent is a root here. ``input``, ``output``, ``attributes`` and ``metadata`` are
-    as the frame has them, usually JSON text.
+    ``depth`` is 0 for a root. ``status`` is ``ok``, ``error`` or ``running``; ``duration_ms`` is ``None`` while it
+    runs or when nothing tells it. ``note`` says why a span with a parent is a root here. ``span`` is its row of the
+    frame by column, ``None`` for what isn't there. ``input``, ``output``, ``attributes`` and ``metadata`` are as the
+    frame has them, usually JSON text.
     """
 
     span_id: str
@@ -36,16 +37,38 @@ class TraceNode:
     model: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
-    input: Any = field(default=None, repr=False)
-    output: Any = field(default=None, repr=False)
-    attributes: Any = field(default=None, repr=False)
-    metadata: Any = field(default=None, repr=False)
+    span: Mapping[str, Any] = field(default_factory=dict, repr=False)
     children: tuple[TraceNode, ...] = field(default=(), repr=False)
 
     @property
     def end_ms(self) -> float:
         """Where it ends, from the first start in the trace; its start when that isn't known."""
         return self.start_ms + max(self.duration_ms or 0.0, 0.0)
+
+    @property
+    def self_ms(self) -> float | None:
+        """Milliseconds in which none of its children ran; ``None`` when its duration isn't known."""
+        return None if self.duration_ms is None else max(self.end_ms - self.start_ms - _measure_children(self), 0.0)
+
+    @property
+    def input(self) -> Any:
+        """What went in."""
+        return self.span.get("input")
+
+    @property
+    def output(self) -> Any:
+        """What came out."""
+        return self.span.get("output")
+
+    @property
+    def attributes(self) -> Any:
+        """What its type has, such as the model."""
+        return self.span.get("attributes")
+
+    @property
+    def metadata(self) -> Any:
+        """What the app added."""
+        return self.span.get("metadata")
 
 
 def build_tree(frame: pd.DataFrame) -> tuple[TraceNode, ...]:
@@ -88,20 +111,33 @@ def walk(nodes: Iterable[TraceNode]) -> Iterator[TraceNode]:
 
 _COLUMNS = (
     *("span_id", "parent_span_id", "name", "type", "status", "duration_ms", "entity_name", "model"),
-    *("input_tokens", "output_tokens", "error", "input", "output", "attributes", "metadata"),
+    *("input_tokens", "output_tokens", "error"),
 )
 
 
+def _measure_children(node: TraceNode) -> float:
+    """Milliseconds of a node's time in which at least one of its children ran; those come by their start."""
+    covered, reached = 0.0, node.start_ms
+    for child in node.children:
+        end = min(child.end_ms, node.end_ms)
+        covered += max(end - max(child.start_ms, reached), 0.0)
+        reached = max(reached, end)
+    return covered
+
+
 def _read_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    columns = {name: _list_values(frame, name) for name in _COLUMNS}
-    columns["start_ms"], columns["ended_ms"] = _list_times(frame)
-    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-    for index, row in enumerate(rows):
-        row["span_id"] = str(row["span_id"] or f"row {index}")
-        if row["duration_ms"] is None and row["ended_ms"] is not None and row["start_ms"] is not None:
-            row["duration_ms"] = row["ended_ms"] - row["start_ms"]
-        row["start_ms"] = row["start_ms"] or 0.0
-    return rows
+    every = {str(name): _list_values(frame, name) for name in frame.columns}
+    spans = [dict(zip(every, values, strict=True)) for values in zip(*every.values(), strict=True)]
+    starts, ends = _list_times(frame)
+    return [_read_row(index, *each) for index, each in enumerate(zip(spans, starts, ends, strict=True))]
+
+
+def _read_row(index: int, span: dict[str, Any], start: float | None, end: float | None) -> dict[str, Any]:
+    row: dict[str, Any] = {name: span.get(name) for name in _COLUMNS}
+    row["span_id"] = str(row["span_id"] or f"row {index}")
+    if row["duration_ms"] is None and end is not None and start is not None:
+        row["duration_ms"] = end - start
+    return {**row, "span": span, "start_ms": start or 0.0}
 
 
 def _list_values(frame: pd.DataFrame, name: str) -> list[Any]:
@@ -193,10 +229,7 @@ def _build_node(row: dict[str, Any], depth: int, note: str, children: tuple[Trac
         model=row["model"],
         input_tokens=_read_count(row["input_tokens"]),
         output_tokens=_read_count(row["output_tokens"]),
-        input=row["input"],
-        output=row["output"],
-        attributes=row["attributes"],
-        metadata=row["metadata"],
+        span=row["span"],
         children=children,
     )
 

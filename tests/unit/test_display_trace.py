@@ -9,32 +9,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from fixtures.spans import START, frame, span
 
 from mastra_admin_sdk.display.text import measure
 from mastra_admin_sdk.display.trace import TraceNode, build_tree, render_trace_html, render_trace_text, walk
 from mastra_admin_sdk.display.tree import CYCLE, MISSING_PARENT
-from mastra_admin_sdk.ports.observability import SPAN_COLUMNS
 
-START = pd.Timestamp("2026-05-01T12:00:00Z")
-CATEGORIES = ("type", "status", "model", "provider", "entity_name")
 VOID = {"rect", "meta", "br"}
-
-
-def span(
-    span_id: str, parent: str | None = None, start: float = 0, ms: float | None = 10, **fields: Any
-) -> dict[str, Any]:
-    begin = START + pd.Timedelta(milliseconds=start)
-    end = None if ms is None else begin + pd.Timedelta(milliseconds=ms)
-    known = {"span_id": span_id, "trace_id": "t", "parent_span_id": parent, "name": span_id, "type": "tool_call"}
-    return {**known, "status": "ok", "start_time": begin, "end_time": end, "duration_ms": ms, **fields}
-
-
-def frame(*spans: dict[str, Any]) -> pd.DataFrame:
-    """A frame with the columns and dtypes that a store gives."""
-    made = pd.DataFrame(list(spans), dtype=object).reindex(columns=list(SPAN_COLUMNS))
-    for name in ("start_time", "end_time"):
-        made[name] = pd.to_datetime(made[name], utc=True).astype("datetime64[ms, UTC]")
-    return made.astype({**dict.fromkeys(CATEGORIES, "category"), "input_tokens": "Int64", "duration_ms": "float64"})
 
 
 def shape(nodes: tuple[TraceNode, ...]) -> list[tuple[int, str]]:
@@ -94,6 +75,7 @@ def test_no_spans_no_tree() -> None:
     assert build_tree(empty) == build_tree(pd.DataFrame()) == ()
     assert "no spans" in render_trace_text(())
     assert "no spans" in render_trace_html(())
+    assert "ma-axis" not in render_trace_html((), styles=False)
 
 
 def test_a_missing_parent_makes_a_root_after_the_real_ones() -> None:
@@ -174,7 +156,40 @@ def test_the_html_is_well_formed_and_needs_nothing_else() -> None:
 
 def test_only_spans_with_something_inside_fold() -> None:
     page = Checker(waterfall(span("a", input="{}", output="", attributes=None), span("b", input="hello")))
-    assert [tag for tag, _ in page.elements].count("details") == 1
+    assert [attrs["class"] for tag, attrs in page.elements if tag == "details"] == ["ma-span ma-ok", "ma-payload"]
+
+
+def test_spans_fold_with_what_is_inside_of_them() -> None:
+    page = Checker(waterfall(*AGENT))
+    folds = [("open" in attrs, attrs["class"]) for tag, attrs in page.elements if tag == "details"]
+    # The agent with the model in it; the step and the failed tool hold nothing. Texts are folded.
+    assert folds == [
+        (True, "ma-span ma-ok"),
+        *[(False, "ma-payload")] * 2,
+        (True, "ma-span ma-ok"),
+    ]
+
+
+def test_of_a_large_trace_what_failed_and_the_longest_are_shown() -> None:
+    spans = [span(f"s{i}", "root" if i else None, i, 1 + i % 7) for i in range(50)]
+    spans[0]["span_id"] = "root"
+    spans[31] |= {"status": "error", "error": "broken"}
+    spans.append(span("deep", "s1", 1, 0.5, status="error", error="deep down"))
+    page = Checker(render_trace_html(build_tree(frame(*spans)), limit=5))
+    assert "5 of 51 spans shown" in page.text
+    assert "deep down" in page.text
+    assert "broken" in page.text
+    assert "… 46 more spans" in page.text
+    text = render_trace_text(build_tree(frame(*spans)), limit=3).splitlines()
+    assert len(text) == 1 + 3 + 1 + 1 + 1
+    assert "… 48 more spans, 1 failed" in text[-2]
+    assert "3 of 51 spans shown" in text[-1]
+
+
+def test_all_of_a_large_trace_is_shown_when_asked_for() -> None:
+    nodes = build_tree(frame(*(span(f"s{i}", "s0" if i else None, i) for i in range(1_500))))
+    assert render_trace_html(nodes).count('class="ma-label') == 1_000 + 1
+    assert render_trace_html(nodes, limit=None).count('class="ma-label') == 1_500
 
 
 def test_a_page_may_bring_the_styles_itself() -> None:
@@ -230,8 +245,8 @@ def test_ten_thousand_spans_take_less_than_two_seconds_each_way() -> None:
     page = render_trace_html(nodes)
     ended = time.process_time()
     assert len(text.splitlines()) == 10_001
-    assert page.count('class="ma-line"') == 10_000
-    assert len(page) < 20_000_000
+    assert "1,000 of 10,000 spans shown" in page
+    assert len(page) < 2_500_000
     assert built - started < 2
     assert ended - built < 2
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from mastra_admin_sdk.services.parts import Parts
+
 from .service import TelemetryService
+from .stored import StoredTraces
 from .traces import Trace
 
 if TYPE_CHECKING:
@@ -16,6 +19,7 @@ class TelemetryReads:
     """Spans, logs, traces, metrics and scores as DataFrames, one trace as an object, and SQL."""
 
     _telemetry: TelemetryService
+    _parts: Parts
 
     def spans(self, **filters: Any) -> pd.DataFrame:
         """Return spans, newest first.
@@ -65,7 +69,7 @@ class TelemetryReads:
         Raises:
             NotFound: no span of it is stored.
         """
-        return Trace(trace_id, self._telemetry.trace(trace_id, wait=wait))
+        return Trace(trace_id, self._telemetry.trace(trace_id, wait=wait), StoredTraces(self._telemetry, self._parts))
 
     def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Run a read-only query on the telemetry, with bound parameters.
