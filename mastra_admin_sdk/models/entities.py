@@ -284,8 +284,9 @@ class Lease:
 class Offset:
     """How far a telemetry file has been stored.
 
-    ``path`` is relative to the home's telemetry folder, ``position`` in bytes, ``inode`` tells a replaced file.
-    ``done`` is set once a closed file has been stored to its end.
+    ``path`` is relative to the home's telemetry folder, ``position`` in bytes (of what is in it, if it is gzip).
+    ``inode``, and ``head``, a checksum of its first bytes (0 when none was made), tell a replaced file. ``done`` is set
+    once a closed file has been stored to its end.
     """
 
     path: str
@@ -293,3 +294,4 @@ class Offset:
     inode: int = 0
     done: bool = False
     updated_at: datetime = field(default_factory=utc_now)
+    head: int = 0

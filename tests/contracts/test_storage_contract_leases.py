@@ -100,7 +100,9 @@ def test_offsets_are_saved_and_replaced(storage: AdminStorage) -> None:
     first = {offset.path: offset for offset in storage.offsets.list()}
     assert first["a"].inode == 2**64 - 1
     assert (first["b"].position, first["b"].done) == (2**40, True)
-    storage.offsets.save([Offset("a", 20, inode=5)], lease)
+    storage.offsets.save([Offset("a", 20, inode=5, head=2**32 - 1)], lease)
+    assert [(one.path, one.head) for one in storage.offsets.list(["a", "unknown"])] == [("a", 2**32 - 1)]
+    assert storage.offsets.list([]) == []
     newest, _ = storage.offsets.list()
     assert (newest.path, newest.position, newest.inode) == ("a", 20, 5)
     assert newest.updated_at > first["a"].updated_at

@@ -102,9 +102,10 @@ class FakeOffsets(OffsetRepository):
         self._memory, self._leases = memory, leases
         self._offsets: dict[str, Offset] = {}
 
-    def list(self) -> Sequence[Offset]:
+    def list(self, paths: Sequence[str] | None = None) -> Sequence[Offset]:
         with self._memory.locked():
-            return sorted(self._offsets.values(), key=lambda offset: (offset.updated_at, offset.path), reverse=True)
+            found = [item for item in self._offsets.values() if paths is None or item.path in paths]
+            return sorted(found, key=lambda offset: (offset.updated_at, offset.path), reverse=True)
 
     def save(self, offsets: Iterable[Offset], lease: Lease) -> None:
         new = [Offset(**conform(Offset, {name: getattr(one, name) for name in Offset.__slots__})) for one in offsets]

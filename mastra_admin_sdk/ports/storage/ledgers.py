@@ -68,8 +68,8 @@ class OffsetRepository(ABC):
     """How far each telemetry file has been stored."""
 
     @abstractmethod
-    def list(self) -> Sequence[Offset]:
-        """Return all offsets."""
+    def list(self, paths: Sequence[str] | None = None) -> Sequence[Offset]:
+        """Return all offsets, or those of some files."""
 
     @abstractmethod
     def save(self, offsets: Iterable[Offset], lease: Lease) -> None:

@@ -80,9 +80,10 @@ class SqlOffsets(OffsetRepository):
         self._database = database
         self._codec = Codec(Offset)
 
-    def list(self) -> Sequence[Offset]:
+    def list(self, paths: Sequence[str] | None = None) -> Sequence[Offset]:
         statement = select(tables.offsets).order_by(_offsets.updated_at.desc(), _offsets.path.desc())
-        rows = self._database.read(lambda c: c.execute(statement).mappings().all())
+        parts = [statement] if paths is None else [statement.where(_offsets.path.in_(part)) for part in _cut(paths)]
+        rows = self._database.read(lambda c: [row for part in parts for row in c.execute(part).mappings()])
         return [self._codec.decode(row) for row in rows]
 
     def save(self, offsets: Iterable[Offset], lease: Lease) -> None:
@@ -93,7 +94,7 @@ class SqlOffsets(OffsetRepository):
                 tables.offsets,
                 {**self._codec.encode(offset), "updated_at": now},
                 keys=["path"],
-                changed=["position", "inode", "done"],
+                changed=["position", "inode", "done", "head"],
                 expressions=lambda new: {"updated_at": later(_offsets.updated_at, new.updated_at)},
             )
             for offset in offsets
@@ -113,11 +114,14 @@ class SqlOffsets(OffsetRepository):
         names = [*paths]
 
         def work(connection: Connection) -> None:
-            for start in range(0, len(names), _CHUNK):
-                part = names[start : start + _CHUNK]
+            for part in _cut(names):
                 connection.execute(delete(tables.offsets).where(_offsets.path.in_(part)))
 
         self._database.write(work)
+
+
+def _cut(names: Sequence[str]) -> list[Sequence[str]]:
+    return [names[start : start + _CHUNK] for start in range(0, len(names), _CHUNK)]
 
 
 def _held_by(lease: Lease) -> list[ColumnElement[bool]]:

@@ -250,6 +250,7 @@ offsets = Table(
     text_column("path", primary_key=True),
     number_column("position"),
     Column("inode", Unsigned(), nullable=False),
+    later_number_column("head", 0),
     Column("done", Boolean(), nullable=False),
     time_column("updated_at"),
 )
