@@ -140,6 +140,7 @@ def _caddy(home: Home, settings: Settings) -> Router:
 
 def _clickhouse(home: Home, settings: Settings) -> ObservabilityStore:
     from .adapters.observability.clickhouse import ClickHouseStore
+    from .adapters.observability.clickhouse.retention import Signal
 
     return ClickHouseStore(
         settings.clickhouse_url,
@@ -147,6 +148,9 @@ def _clickhouse(home: Home, settings: Settings) -> ObservabilityStore:
         memory_mb=settings.engine_memory_mb,
         idle_seconds=settings.engine_idle_seconds,
         retention_days=settings.telemetry_days,
+        retention={signal: days for signal in Signal if (days := settings[f"telemetry_days_{signal}"])},
+        cluster=settings.clickhouse_cluster,
+        replicated=settings.clickhouse_replicated,
     )
 
 

@@ -107,7 +107,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "engine_idle_seconds", float, 600.0, "Seconds without clients after which the embedded engine stops.", least=1
     ),
-    Setting("telemetry_days", int, 90, "Days that spans, logs, metrics and scores are kept.", least=1),
+    Setting("clickhouse_cluster", str, "", "Cluster of the ClickHouse server; empty: the server is one machine."),
+    Setting("clickhouse_replicated", bool, True, "Whether the ClickHouse cluster has replicas, which takes Keeper."),
+    Setting("telemetry_days", int, 90, "Days that telemetry is kept, where the settings below don't differ.", least=1),
+    Setting("telemetry_days_spans", int, 0, "Days that spans are kept; 0: telemetry_days.", least=0),
+    Setting("telemetry_days_logs", int, 0, "Days that log lines are kept; 0: telemetry_days.", least=0),
+    Setting("telemetry_days_metrics", int, 0, "Days that metrics are kept; 0: telemetry_days.", least=0),
+    Setting("telemetry_days_scores", int, 0, "Days that scores are kept; 0: telemetry_days.", least=0),
+    Setting("telemetry_days_feedback", int, 0, "Days that feedback is kept; 0: telemetry_days.", least=0),
+    Setting("telemetry_days_rejects", int, 0, "Days that rejected lines are kept; 0: telemetry_days.", least=0),
     Setting("telemetry_poll_seconds", float, 0.5, "Seconds between two looks at the telemetry files.", least=0.05),
     Setting("telemetry_sample", Lines, Lines(), "Share of traces that is stored, 0 to 1; project=share for one."),
     Setting("telemetry_sample_errors", bool, False, "Whether traces with errors are stored beside the sampled ones."),

@@ -294,9 +294,13 @@ def test_another_retention_changes_views_and_tables_and_keeps_rows(open_store: C
 
 def test_a_store_of_a_newer_version_is_refused(open_store: Callable[..., ClickHouseStore]) -> None:
     store = open_store()
-    sql = f"INSERT INTO {schema.VERSION_TABLE} SELECT {schema.SCHEMA_VERSION + 1}, 'newer', 90, now64(6, 'UTC')"
+    newer = schema.SCHEMA_VERSION + 1
+    sql = (
+        f"INSERT INTO {schema.VERSION_TABLE} (version, fingerprint, applied_at) "
+        f"SELECT {newer}, 'newer', now64(6, 'UTC')"
+    )
     run_as_owner(store, sql)
-    with pytest.raises(ObservabilityError, match="schema 2; this version knows up to 1"):
+    with pytest.raises(ObservabilityError, match=f"schema {newer}; this version knows up to {newer - 1}"):
         open_store().init()
 
 

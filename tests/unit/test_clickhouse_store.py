@@ -17,7 +17,7 @@ from mastra_admin_sdk.adapters.observability.clickhouse import ClickHouseStore, 
 from mastra_admin_sdk.adapters.observability.clickhouse.addresses import Role, find_server, parse_address
 from mastra_admin_sdk.adapters.observability.clickhouse.clients import make_call
 from mastra_admin_sdk.adapters.observability.clickhouse.embedded.listener import owns_listener
-from mastra_admin_sdk.adapters.observability.clickhouse.migration import _check_server
+from mastra_admin_sdk.adapters.observability.clickhouse.migration import check_server
 from mastra_admin_sdk.adapters.observability.clickhouse.parameters import Statement
 from mastra_admin_sdk.adapters.observability.clickhouse.translation import translate_errors
 from mastra_admin_sdk.errors import EngineUnavailable, InvalidInput, ObservabilityError, QueryError
@@ -141,7 +141,7 @@ def test_a_server_too_old_for_the_schema_is_refused_with_the_version_it_needs() 
         version_major, version_minor = 18, 16
 
     with pytest.raises(ObservabilityError, match=r"18\.16, which is too old") as caught:
-        _check_server(Info())
+        check_server(Info())
     assert "24.3" in caught.value.hint
 
 

@@ -30,6 +30,9 @@ class Address:
     user: str
     password: str = field(repr=False, default="")
     more: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Further arguments of the driver's client, such as those for TLS."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of ClickHouse that every query gets."""
 
 
 FindAddress = Callable[[Role], Address]
@@ -54,18 +57,22 @@ def parse_address(url: str) -> Address:
     parts = urlsplit(url)
     try:
         host, found = parse_url(url)
-    except (ValueError, TypeError) as exc:
+    except (ValueError, TypeError, AttributeError) as exc:
         raise InvalidInput(
             f"The URL of the ClickHouse server {parts.hostname} can't be used: {exc}.", hint=_HINT
         ) from exc
-    ours = {"port", "database", "user", "password"}
+    ours = {"port", "database", "user", "password", "settings"}
+    settings = found.get("settings", {})
+    if "use_numpy" in settings:
+        raise InvalidInput("The URL of the ClickHouse server can't set use_numpy.", hint="Leave it out.")
     return Address(
         host=host,
-        port=int(found.get("port") or (9440 if parts.scheme == "clickhouses" else 9000)),
+        port=int(found.get("port") or (9440 if found.get("secure") else 9000)),
         database=found.get("database") or "default",
         user=found.get("user") or "default",
         password=found.get("password") or "",
         more={name: value for name, value in found.items() if name not in ours},
+        settings=settings,
     )
 
 

@@ -76,20 +76,23 @@ class Clients:
 
     def _connect(self, role: Role, what: str) -> Client:
         address = self._find_address(role)
-        settings: dict[str, Any] = {"strings_as_bytes": True} if role is Role.OWNER else {}
+        ours = {"strings_as_bytes": True} if role is Role.OWNER else {}
+        arguments = {
+            "connect_timeout": CONNECT_SECONDS,
+            "send_receive_timeout": CONNECT_SECONDS,
+            "client_name": "mastra-admin",
+            **address.more,
+        }
         client = Client(
             address.host,
             port=address.port,
             database=address.database,
             user=address.user,
             password=address.password,
-            settings=settings,
-            client_name="mastra-admin",
-            connect_timeout=CONNECT_SECONDS,
-            send_receive_timeout=CONNECT_SECONDS,
+            settings={**address.settings, **ours},
             # A lost connection must be made anew here, where the listener is checked first.
             disable_reconnect=True,
-            **address.more,
+            **arguments,
         )
         with translate_errors(what):
             client.connection.connect()

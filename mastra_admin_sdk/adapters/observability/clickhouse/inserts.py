@@ -14,6 +14,7 @@ from mastra_admin_sdk.ports.observability import Chunk, Stream
 from . import schema
 from .addresses import Role
 from .clients import Clients
+from .topology import ONE_MACHINE, Topology
 from .translation import MEMORY_LIMIT, NO_SCHEMA, PASSING
 
 logger = logging.getLogger(__name__)
@@ -22,6 +23,8 @@ BATCH_BYTES = 32 * 1024 * 1024
 """Lines of so many bytes go in at once: enough that planning the views costs little, and memory stays bounded."""
 
 PURGE_SECONDS = 30.0
+CLUSTER_PURGE_SECONDS = 600.0
+"""On a cluster it takes a turn of Keeper's queue, and rewrites parts on every replica."""
 
 _BIG_LINE = 1024 * 1024
 _KEPT_BYTES = 64 * 1024
@@ -36,6 +39,15 @@ _SETTINGS = {
     "min_insert_block_size_bytes": 4_000_000_000,
     "max_joined_block_size_rows": 100_000_000,
 }
+_CLUSTER_SETTINGS = {
+    **_SETTINGS,
+    # Acknowledged means that the rows are on their shards, not in a queue of the node that took the chunk.
+    "distributed_foreground_insert": 1,
+    # What was written is looked up on the replica that took it, as long as that one is there.
+    "load_balancing": "in_order",
+}
+# Open and finished spans of a trace are on one shard; and what decides is the same on each of its replicas.
+_PURGE_SETTINGS = {"distributed_product_mode": "local", "allow_nondeterministic_mutations": 1}
 
 
 class Inserter:
@@ -44,10 +56,13 @@ class Inserter:
     Parameters:
         clients: connections of the store.
         prepare: sees that the schema is there; called when an insert doesn't find it.
+        topology: one machine or a cluster.
     """
 
-    def __init__(self, clients: Clients, prepare: Callable[[], None]) -> None:
-        self._clients, self._prepare = clients, prepare
+    def __init__(self, clients: Clients, prepare: Callable[[], None], topology: Topology = ONE_MACHINE) -> None:
+        self._clients, self._prepare, self._topology = clients, prepare, topology
+        self._settings = _CLUSTER_SETTINGS if topology.cluster else _SETTINGS
+        self._purge_seconds = CLUSTER_PURGE_SECONDS if topology.cluster else PURGE_SECONDS
         self._lock = threading.Lock()
         self._purged_at = time.monotonic()
 
@@ -81,7 +96,7 @@ class Inserter:
         sql = f"INSERT INTO {table} (path, position, body, {schema.READY_COLUMN}) VALUES"
         rows = [(chunk.path.encode("utf-8", "surrogateescape"), chunk.position, chunk.body, 1) for chunk in batch]
         with self._clients.lend(Role.OWNER, "Storing telemetry", sql) as client:
-            client.execute(sql, rows, settings=_SETTINGS)
+            client.execute(sql, rows, settings=self._settings)
 
     def _reject(self, chunk: Chunk, error: QueryError, code: int) -> None:
         if code == MEMORY_LIMIT and len(chunk.body) < _BIG_LINE:
@@ -93,21 +108,22 @@ class Inserter:
     def _record(self, refused: Sequence[Chunk]) -> None:
         sql = f"INSERT INTO {schema.REFUSED_TABLE} (stream, path, position, reason, line) VALUES"
         with self._clients.lend(Role.OWNER, "Recording refused lines", sql) as client:
-            client.execute(sql, [_make_refusal(chunk) for chunk in refused])
+            client.execute(sql, [_make_refusal(chunk) for chunk in refused], settings=self._settings)
 
     def _purge_if_due(self) -> None:
         with self._lock:
-            if time.monotonic() - self._purged_at < PURGE_SECONDS:
+            if time.monotonic() - self._purged_at < self._purge_seconds:
                 return
             self._purged_at = time.monotonic()
         self.purge()
 
     def purge(self) -> None:
         """Remove open spans that have ended meanwhile: no read shows them, but every read has to look at them."""
-        with self._clients.lend(Role.OWNER, "Tidying open spans", schema.COUNT_ENDED) as client:
-            ((count,),) = client.execute(schema.COUNT_ENDED)
+        settings = _PURGE_SETTINGS if self._topology.cluster else None
+        with self._clients.lend(Role.OWNER, "Tidying open spans", schema.count_ended()) as client:
+            ((count,),) = client.execute(schema.count_ended(), settings=settings)
             if count:
-                client.execute(schema.PURGE_ENDED)
+                client.execute(schema.purge_ended(self._topology), settings=settings)
 
 
 def _make_refusal(chunk: Chunk) -> tuple[bytes, bytes, int, bytes, bytes]:

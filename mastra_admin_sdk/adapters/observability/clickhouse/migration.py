@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from mastra_admin_sdk.errors import EngineUnavailable, ObservabilityError, QueryError
+from mastra_admin_sdk.errors import ObservabilityError, QueryError
 
 from . import schema
 from .addresses import Role
 from .clients import Clients
+from .migration_lock import MigrationLock
+from .retention import Retention
+from .topology import ONE_MACHINE, Topology
 from .translation import UNKNOWN_TABLE
 
 MIN_SERVER = (24, 3)
 """The oldest server whose query analyzer and functions the views need."""
 
-_LOCK_SECONDS = 120.0
 _WHAT = "Preparing the telemetry store"
+_SETTINGS = {
+    # What is written down about the schema is on its shard when the insert returns.
+    "distributed_foreground_insert": 1,
+    # Every node has to have done it; one that is away is named in the error.
+    "distributed_ddl_task_timeout": 120,
+}
 
 
 class Migrator:
@@ -28,24 +32,29 @@ class Migrator:
 
     Parameters:
         clients: connections of the store.
-        retention_days: days that telemetry is kept.
-        lock: a file that is locked while the schema changes, where processes of one home could get in each other's way.
+        retention: how long telemetry is kept.
+        lock: what keeps those who change the schema apart.
+        topology: one machine or a cluster.
     """
 
-    def __init__(self, clients: Clients, retention_days: int, lock: Path | None) -> None:
-        self._clients, self._retention_days, self._lock = clients, retention_days, lock
-        self._statements = schema.list_statements(retention_days)
+    def __init__(
+        self, clients: Clients, retention: Retention, lock: MigrationLock, topology: Topology = ONE_MACHINE
+    ) -> None:
+        self._clients, self._retention, self._lock, self._topology = clients, retention, lock, topology
+        self._statements = schema.list_statements(retention, topology)
         self._fingerprint = schema.make_fingerprint(self._statements)
 
     def run(self) -> None:
         """Bring the store to this schema; does nothing but look when it has it already.
 
         Raises:
-            ObservabilityError: the server is too old, or the store was made by a newer version.
+            ObservabilityError: the server is too old, or the store was made by a newer version or for another topology.
         """
+        with self._clients.lend(Role.OWNER, _WHAT) as client:
+            check_server(client.connection.server_info)
         if self._is_current():
             return
-        with self._exclusively():
+        with self._lock.hold():
             if not self._is_current():
                 self._migrate()
 
@@ -55,71 +64,66 @@ class Migrator:
 
     def _migrate(self) -> None:
         found = self._read_version()
-        with self._clients.lend(Role.OWNER, _WHAT) as client:
-            _check_server(client.connection.server_info)
         if found is None:
             self._apply(self._statements)
         else:
+            self._check(found)
             self._change(found)
         # Last of all: before it is there, no chunk can get in and pass views that don't exist yet.
-        self._apply(
-            f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {schema.READY_COLUMN} UInt8"
-            for table in schema.LANDING_TABLES.values()
-        )
-        self._apply([*schema.list_version_statements(self._fingerprint, self._retention_days)])
+        self._apply(schema.list_ready_changes(self._topology))
+        self._apply(schema.list_version_statements(self._fingerprint, self._retention, self._topology))
 
-    def _change(self, found: dict[str, Any]) -> None:
-        version = found["version"]
-        if version > schema.SCHEMA_VERSION:
+    def _check(self, found: dict[str, Any]) -> None:
+        if found["version"] > schema.SCHEMA_VERSION:
             raise ObservabilityError(
-                f"The telemetry store has schema {version}; this version knows up to {schema.SCHEMA_VERSION}.",
+                f"The telemetry store has schema {found['version']}; this version knows up to {schema.SCHEMA_VERSION}.",
                 hint="Upgrade mastra-admin-sdk.",
             )
+        made_for, wanted = found.get("topology", ""), self._topology.describe()
+        if made_for != wanted:
+            raise ObservabilityError(
+                f"The telemetry store was made for {_name_topology(made_for)}, not for {_name_topology(wanted)}.",
+                hint="Set clickhouse_cluster as it was, or use another database: rows don't move by themselves.",
+            )
+
+    def _change(self, found: dict[str, Any]) -> None:
+        on_cluster = self._topology.on_cluster
         stations = schema.list_stations(self._statements)
-        self._apply(f"DROP TABLE IF EXISTS {name} SYNC" for name in stations)
-        for step in range(version + 1, schema.SCHEMA_VERSION + 1):
-            self._apply(schema.MIGRATIONS[step])
-        if found["retention_days"] != self._retention_days:
-            self._apply(schema.list_retention_changes(self._retention_days))
+        self._apply(f"DROP TABLE IF EXISTS {name}{on_cluster} SYNC" for name in stations)
+        for step in range(found["version"] + 1, schema.SCHEMA_VERSION + 1):
+            self._apply(schema.list_migration(step, self._topology))
+        if not self._keeps_as_long(found):
+            self._apply(schema.list_retention_changes(self._retention, self._topology))
         self._apply(self._statements)
 
+    def _keeps_as_long(self, found: dict[str, Any]) -> bool:
+        # Earlier versions of this package had one number for all.
+        before = found.get("retention") or Retention(found["retention_days"]).to_json()
+        return bool(before == self._retention.to_json())
+
     def _read_version(self) -> dict[str, Any] | None:
-        sql = (
-            f"SELECT version, fingerprint, retention_days FROM {schema.VERSION_TABLE} ORDER BY applied_at DESC LIMIT 1"
-        )
+        sql = f"SELECT * FROM {schema.VERSION_TABLE} ORDER BY applied_at DESC LIMIT 1"
         try:
             with self._clients.lend(Role.OWNER, _WHAT, sql) as client:
-                rows = client.execute(sql)
+                rows, columns = client.execute(sql, with_column_types=True)
         except QueryError as exc:
             if exc.evidence.get("code") == UNKNOWN_TABLE:
                 return None
             raise
         if not rows:
             return None
-        version, fingerprint, days = rows[0]
-        return {"version": int(version), "fingerprint": _to_text(fingerprint), "retention_days": int(days)}
+        return {name: _to_text(value) for (name, _), value in zip(columns, rows[0], strict=True)}
 
-    def _apply(self, statements: Any) -> None:
+    def _apply(self, statements: Iterable[str]) -> None:
+        settings = _SETTINGS if self._topology.cluster else None
         for sql in statements:
+            self._lock.renew()
             with self._clients.lend(Role.OWNER, _WHAT, sql) as client:
-                client.execute(sql)
-
-    @contextmanager
-    def _exclusively(self) -> Iterator[None]:
-        if self._lock is None:
-            yield
-            return
-        try:
-            with FileLock(self._lock, timeout=_LOCK_SECONDS):
-                yield
-        except Timeout as exc:
-            raise EngineUnavailable(
-                f"Another process has been preparing the telemetry store for more than {_LOCK_SECONDS:.0f} s.",
-                hint=f"See who holds {self._lock}.",
-            ) from exc
+                client.execute(sql, settings=settings)
 
 
-def _check_server(info: Any) -> None:
+def check_server(info: Any) -> None:
+    """Raise `ObservabilityError` when a server is too old for the schema; it says which version it needs."""
     version = (info.version_major, info.version_minor)
     if version < MIN_SERVER:
         raise ObservabilityError(
@@ -128,5 +132,9 @@ def _check_server(info: Any) -> None:
         )
 
 
-def _to_text(value: str | bytes) -> str:
+def _name_topology(described: str) -> str:
+    return f"the cluster {described}" if described else "one machine"
+
+
+def _to_text(value: Any) -> Any:
     return value.decode() if isinstance(value, bytes) else value

@@ -29,7 +29,7 @@ ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(start_time)
 PRIMARY KEY start_time
 ORDER BY (start_time, trace_id, span_id)
-{{ttl_start_time}}
+{{ttl_spans}}
 SETTINGS index_granularity = 2048, ttl_only_drop_parts = 1;;
 
 -- What has ended meanwhile stays here until it is purged (see schema.py); reads leave it out.
@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS mastra_admin_spans_open
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (trace_id, span_id)
-{{ttl_start_time}};;
+{{ttl_spans}};;
 
 CREATE TABLE IF NOT EXISTS mastra_admin_logs
 (
@@ -59,7 +59,7 @@ ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(timestamp)
 PRIMARY KEY timestamp
 ORDER BY (timestamp, id)
-{{ttl_timestamp}}
+{{ttl_logs}}
 SETTINGS ttl_only_drop_parts = 1;;
 
 CREATE TABLE IF NOT EXISTS mastra_admin_metrics
@@ -80,7 +80,7 @@ ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(timestamp)
 PRIMARY KEY timestamp
 ORDER BY (timestamp, id)
-{{ttl_timestamp}}
+{{ttl_metrics}}
 SETTINGS ttl_only_drop_parts = 1;;
 
 CREATE TABLE IF NOT EXISTS mastra_admin_scores
@@ -99,7 +99,7 @@ ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(timestamp)
 PRIMARY KEY timestamp
 ORDER BY (timestamp, id)
-{{ttl_timestamp}}
+{{ttl_scores}}
 SETTINGS ttl_only_drop_parts = 1;;
 
 CREATE TABLE IF NOT EXISTS mastra_admin_feedback
@@ -118,7 +118,7 @@ ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(timestamp)
 PRIMARY KEY timestamp
 ORDER BY (timestamp, id)
-{{ttl_timestamp}}
+{{ttl_feedback}}
 SETTINGS ttl_only_drop_parts = 1;;
 
 -- `key` is made of where a line stood and what it said: a repeated insert rejects it once.
@@ -136,7 +136,7 @@ CREATE TABLE IF NOT EXISTS mastra_admin_rejects
 )
 ENGINE = ReplacingMergeTree
 ORDER BY key
-{{ttl_time}};;
+{{ttl_rejects}};;
 
 -- === the stations of a chunk; none of them keeps anything =============================================================
 
@@ -292,7 +292,7 @@ SELECT
         kind = 'span' AND (e.trace_id = '' OR e.span_id = ''), 'no trace id or span id',
         kind = 'span' AND event NOT IN ('started', 'updated', 'ended'), 'unknown event',
         isNull(time), 'no time',
-        time < {{oldest}} OR time > now() + INTERVAL 1 DAY, 'a time outside the kept range',
+        time < {{oldest_by_kind}} OR time > now() + INTERVAL 1 DAY, 'a time outside the kept range',
         event = 'ended' AND isNull(end_time) AND (has_end_time OR NOT (is_event OR written_at > 0)), 'no end time',
         '') AS reason
 FROM mastra_admin_span_events AS e
@@ -481,7 +481,7 @@ SELECT
         kind = '' AND JSONType(json) != 'Object', 'not an object',
         kind = '', 'unknown type',
         isNull(time), 'no time',
-        time < {{oldest}} OR time > now() + INTERVAL 1 DAY, 'a time outside the kept range',
+        time < {{oldest_log}} OR time > now() + INTERVAL 1 DAY, 'a time outside the kept range',
         '') AS reason
 FROM
 (

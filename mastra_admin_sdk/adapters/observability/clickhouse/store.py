@@ -26,17 +26,30 @@ from . import queries
 from .addresses import Role, check_url, find_embedded, find_server, parse_address
 from .embedded.launcher import EngineLauncher, EngineOptions
 from .parameters import Statement, bind
+from .retention import Retention
+from .topology import ONE_MACHINE, Topology
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from .clients import Clients
     from .inserts import Inserter
+    from .migration_lock import MigrationLock
 
 T = TypeVar("T")
 
 _ATTEMPTS = 4
 _PAUSE_SECONDS = 0.1
+_SERVER_SETTINGS: dict[str, Any] = {
+    "readonly": 1,
+    # Two who write at once, or a replica that is behind, can store a row twice until parts are merged (the engine of a
+    # home has one writer). Copies have the same month and the same sorting key.
+    "final": 1,
+    "do_not_merge_across_partitions_select_final": 1,
+    "use_skip_indexes_if_final": 1,
+    # On a cluster, read what was just written where it was written.
+    "load_balancing": "in_order",
+}
 
 
 class ClickHouseStore(ObservabilityStore):
@@ -48,6 +61,10 @@ class ClickHouseStore(ObservabilityStore):
         memory_mb: memory that the engine may use.
         idle_seconds: seconds without a query after which the engine stops; 0 never stops it.
         retention_days: days that telemetry is kept; 0 keeps it for ever.
+        retention: days of single signals that are kept longer or shorter, such as ``{"logs": 14}``; their names are
+            spans, logs, metrics, scores, feedback and rejects.
+        cluster: name of a cluster of the server; empty: the server is one machine.
+        replicated: whether the cluster has replicas, which takes Keeper.
         timeout: seconds that a query may take.
 
     Example:
@@ -63,6 +80,9 @@ class ClickHouseStore(ObservabilityStore):
         memory_mb: int = 1500,
         idle_seconds: float = 600.0,
         retention_days: int = 90,
+        retention: Mapping[str, int] | None = None,
+        cluster: str = "",
+        replicated: bool = True,
         timeout: float = 300.0,
     ) -> None:
         if not url and home is None:
@@ -70,11 +90,15 @@ class ClickHouseStore(ObservabilityStore):
                 "A ClickHouseStore needs the URL of a server or a home folder for its own engine.",
                 hint='ClickHouseStore("clickhouse://…") or ClickHouseStore(home=…).',
             )
-        if retention_days < 0:
-            raise InvalidInput(f"Telemetry can't be kept for {retention_days} days.", hint="0 keeps it for ever.")
+        if cluster and not url:
+            raise InvalidInput(
+                f"The cluster {cluster!r} needs the URL of one of its servers.", hint="Set clickhouse_url as well."
+            )
         if url:
             check_url(url)
-        self._url, self._timeout, self._retention_days = url or "", timeout, retention_days
+        self._url, self._timeout = url or "", timeout
+        self._retention = Retention(retention_days, retention or {})
+        self._topology = Topology(cluster, replicated, parse_address(url).database) if url and cluster else ONE_MACHINE
         self._home = None if url or home is None else home if isinstance(home, Home) else open_home(home)
         options = EngineOptions(memory_mb=memory_mb, idle_seconds=idle_seconds)
         self._launcher = EngineLauncher(self._home, options) if self._home else None
@@ -89,12 +113,15 @@ class ClickHouseStore(ObservabilityStore):
                 return
             from .inserts import Inserter
             from .migration import Migrator
+            from .migration_lock import FileMutex, TableMutex
 
             clients = self._open()
-            lock = self._home.run / "schema.lock" if self._home else None
-            migrator = Migrator(clients, self._retention_days, lock)
+            lock: MigrationLock = TableMutex(clients, self._topology)
+            if self._home:
+                lock = FileMutex(self._home.run / "schema.lock")
+            migrator = Migrator(clients, self._retention, lock, self._topology)
             self._repeat(migrator.run)
-            self._inserter = Inserter(clients, migrator.run)
+            self._inserter = Inserter(clients, migrator.run, self._topology)
 
     def close(self) -> None:
         """Close connections."""
@@ -205,7 +232,7 @@ class ClickHouseStore(ObservabilityStore):
         self.init()
 
         def ask() -> T:
-            settings = {"max_execution_time": int(self._timeout)} | ({} if self._home else {"readonly": 1})
+            settings = {"max_execution_time": int(self._timeout)} | ({} if self._home else _SERVER_SETTINGS)
             with self._open().lend(Role.READER, what, statement.sql) as client:
                 return read(client, make_call(client, statement, settings))
 
