@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from .names import hides, is_secret_name, normalize_name
+from .names import fold_name, hides, is_secret_name
 from .texts import MARK, hide_assignments, is_suspicious
 
 IDS = frozenset(
@@ -31,7 +31,7 @@ class Cleaner:
     """Hides things in records.
 
     Parameters:
-        fields: names of fields, normalized, or paths of them with dots: ``email``, ``user.name``.
+        fields: names of fields, folded, or paths of them with dots: ``email``, ``user.name``.
         patterns: regular expressions as `patterns.compile_pattern` returns them.
     """
 
@@ -59,7 +59,7 @@ class Cleaner:
         return self._clean_text(text, 0)
 
     def _clean_top(self, key: str, value: Any) -> Any:
-        return self._copy(value, (normalize_name(key),)) if key in KEPT else self._clean_member(key, value, ())
+        return self._copy(value, (fold_name(key),)) if key in KEPT else self._clean_member(key, value, ())
 
     def _copy(self, value: Any, path: tuple[str, ...]) -> Any:
         if isinstance(value, str):
@@ -101,15 +101,15 @@ class Cleaner:
             return MARK
         if key in IDS and isinstance(value, str) and _HEX.fullmatch(value):
             return value
-        return self._copy(value, (*path, normalize_name(key)))
+        return self._copy(value, (*path, fold_name(key)))
 
     def _hides(self, name: str, value: Any, path: tuple[str, ...]) -> bool:
         if hides(name, value):
             return True
-        wanted = self._fields.get(normalize_name(name)) if self._fields and value is not None else None
+        wanted = self._fields.get(fold_name(name)) if self._fields and value is not None else None
         if wanted is None:
             return False
-        here = (*path, normalize_name(name))
+        here = (*path, fold_name(name))
         return any(here[-len(field) :] == field for field in wanted)
 
     def _names_hidden(self, members: Mapping[Any, Any], path: tuple[str, ...]) -> bool:
@@ -147,5 +147,5 @@ def _find_mentions(fields: Mapping[str, Any]) -> Callable[[str], Any] | None:
     """Return what tells, cheaply, whether JSON in a text may have one of the fields."""
     if not fields:
         return None
-    spellings = ("[^A-Za-z0-9]{0,3}".join(re.escape(part) for part in name.split("_")) for name in fields)
+    spellings = ("[^A-Za-z0-9]?".join(map(re.escape, name)) for name in fields)
     return re.compile("|".join(spellings), re.IGNORECASE).search

@@ -11,7 +11,7 @@ from typing import Any
 from mastra_admin_sdk.errors import InvalidInput, SettingError
 
 from .cleaning import Cleaner
-from .names import normalize_name
+from .names import fold_name
 from .patterns import compile_pattern
 from .sampling import admits
 
@@ -23,7 +23,7 @@ class TelemetryPolicy:
     """What may be stored.
 
     ``sample`` is the share of traces that are kept, 0 to 1; with ``keep_errors`` also those in which something failed.
-    ``fields`` are normalized names, or paths with dots; ``patterns`` are in the form of `compile_pattern`.
+    ``fields`` are folded names, or paths with dots; ``patterns`` are in the form of `compile_pattern`.
     """
 
     sample: float = 1.0
@@ -91,7 +91,7 @@ def _read_fields(lines: Iterable[str], names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _read_field(text: str) -> str:
-    parts = [normalize_name(part) for part in text.split(".")]
+    parts = [fold_name(part) for part in text.split(".")]
     if not all(parts):
         raise SettingError(
             f"The setting telemetry_redact_fields can't hold {text!r}: that is no name of a field.",

@@ -11,6 +11,7 @@ from functools import lru_cache
 _LONGEST = 200
 _HUMP = re.compile(r"([a-z0-9])([A-Z])")
 _OTHERS = re.compile(r"[^A-Za-z0-9]+")
+_SIGNS = re.compile(r"[\0-/:-@\[-`{-\x7f]+")
 _SECRET = re.compile(
     r"(?:api_?key|api_?secret|passw(?:or)?d|passphrase|secret|secret_?key|authorization|private_?key|access_?key"
     r"|signing_?key|encryption_?key|credential|cookie|bearer|_pwd|^pwd|_jwt|^jwt|^auth|token)s?[0-9]*$|^passw(?:or)?d"
@@ -23,14 +24,14 @@ _OTHER_TOKEN = re.compile(
 
 
 @lru_cache(maxsize=10_000)
-def normalize_name(name: str) -> str:
-    """Return a name in the one form in which names are compared: ``e-Mail``, ``E_MAIL`` and ``eMail`` are the same.
+def fold_name(name: str) -> str:
+    """Return a name in the one form in which names are compared: ``e-Mail``, ``E_MAIL`` and ``email`` are the same.
 
     Example:
-        >>> normalize_name("x-userEmail")
-        'x_user_email'
+        >>> fold_name("x-userEmail")
+        'xuseremail'
     """
-    return _OTHERS.sub("_", _HUMP.sub(r"\1_\2", name)).strip("_").lower()
+    return _SIGNS.sub("", name).lower()
 
 
 @lru_cache(maxsize=10_000)
@@ -38,7 +39,7 @@ def is_secret_name(name: str) -> bool:
     """Return whether a field of this name holds a secret: apiKey, API-KEY, x-api-key; but not inputTokens."""
     if len(name) > _LONGEST:
         return False
-    snake = normalize_name(name)
+    snake = _OTHERS.sub("_", _HUMP.sub(r"\1_\2", name)).rstrip("_").lower()
     if _TOKENS.search(snake):
         return bool(_SECRET_TOKENS.search(snake))
     return bool(_SECRET.search(snake)) and not _OTHER_TOKEN.search(snake)

@@ -55,6 +55,7 @@ test('the settings are read, and only what marks the home stays', () => {
   assert.deepEqual(settings, {
     tracesFolder: '/t', logsFolder: '/l', projectId: 'p', deploymentId: 'd', buildId: 'b', processId: 'x', entry: '/e', statusFile: '/s',
     server: { port: 4100, host: '127.0.0.1', drainTimeout: 60000 }, secrets: [],
+    policy: { sample: 1, keepErrors: false, fields: [], patterns: [] },
   });
   assert.deepEqual(env, { PATH: '/bin', MASTRA_ADMIN_HOME: '/home' });
 });

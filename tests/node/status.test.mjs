@@ -13,10 +13,13 @@ test('the status tells who, what and how much', t => {
   status.update({ mastra: true, traced: true, reason: null, instances: 1 });
   status.countWritten(['span', 'span', 'log']);
   status.countDropped(3, 'the disk is full');
+  status.countLeftOut('span', false);
+  status.countLeftOut('span', true);
   status.save();
   assert.deepEqual(read(file), {
     pid: process.pid, node: process.version, mastra: true, core_version: null, observability: 'missing', observability_version: null,
     instances: 1, api_prefix: null, studio_base: null, traced: true, reason: null, written: { span: 2, log: 1 }, dropped: 3, dropped_reason: 'the disk is full',
+    sampled_out: { span: 2, trace: 1 },
   });
   assert.equal(fs.statSync(file).mode & 0o777, 0o600);
   assert.deepEqual(fs.readdirSync(path.dirname(file)), ['status.json']);

@@ -11,6 +11,7 @@ const TAKEN = [
   'MASTRA_ADMIN_STATUS_FILE',
   'MASTRA_ADMIN_SERVER',
   'MASTRA_ADMIN_SECRET_NAMES',
+  'MASTRA_ADMIN_TELEMETRY_POLICY',
 ];
 
 /**
@@ -34,6 +35,7 @@ export function takeSettings(env, preloadUrl) {
     statusFile: given.MASTRA_ADMIN_STATUS_FILE || null,
     server: guarded('reading MASTRA_ADMIN_SERVER', () => parseServer(given.MASTRA_ADMIN_SERVER)) ?? null,
     secrets: readSecrets(given),
+    policy: parsePolicy(given.MASTRA_ADMIN_TELEMETRY_POLICY),
   };
 }
 
@@ -51,6 +53,12 @@ function parseServer(text) {
   const { port, host, drainTimeout } = JSON.parse(text);
   const forced = { port, host, drainTimeout };
   return Object.fromEntries(Object.entries(forced).filter(([, value]) => value !== undefined && value !== null));
+}
+
+/** What may be written. One that can't be read stops all recording: what was to be hidden must not be shown instead. */
+function parsePolicy(text) {
+  const { sample = 1, keepErrors = false, fields = [], patterns = [] } = text ? JSON.parse(text) : {};
+  return { sample, keepErrors, fields, patterns };
 }
 
 function readSecrets(env) {

@@ -2,6 +2,8 @@
 // field whose name says it is secret, wherever it is (nested objects, Maps, headers in pairs, JSON inside of strings,
 // `password=…` in a text), bearer tokens, passwords in addresses, and the values of secret environment variables.
 // What is cut, always with a mark that says so: strings, lists, depth, and a whole line at about a million characters.
+import { IDS, KEPT, Rules, foldName, isId } from './rules.mjs';
+
 const REDACTED = '[REDACTED]';
 
 /** How much of a value is kept. */
@@ -11,36 +13,58 @@ const NAME_COST = 8; // quotes, colon, comma and what else JSON needs for a memb
 const SHORTEST_SECRET = 6; // a shorter value would be found in innocent text
 const SHORTEST_LINE = 8; // of a value of several lines; a shorter one is looked for alone unless it is only a word
 
-/** Copies values for one line at a time. `secrets` are values that must appear nowhere. */
+/** Copies values for one line at a time. `secrets` are values that must appear nowhere, `rules` say what else mustn't. */
 export class Redactor {
   #secrets;
+  #rules;
 
-  constructor(secrets = []) {
+  constructor(secrets = [], rules = new Rules()) {
     this.#secrets = secretPattern(secrets);
+    this.#rules = rules;
   }
 
   /** Returns a copy of `value` for JSON.stringify; undefined for what JSON leaves out. */
   copy(value, limits = LIMITS) {
-    return new Copier(text => this.text(text), limits).copy(value, 0);
+    return new Copier(this, this.#rules, limits).copy(value, 0);
+  }
+
+  /** Returns a copy of a line's `data`, in which what the store needs stays as it is. */
+  copyRecord(data) {
+    return new Copier(this, this.#rules, LIMITS).copyRecord(data);
   }
 
   /** Returns `text` without the secrets in it. */
   text(text) {
-    const clean = this.#secrets ? text.replace(this.#secrets, REDACTED) : text;
-    return SUSPICIOUS.test(clean) ? redactJson(clean, this) ?? redactPatterns(clean) : clean;
+    const clean = this.withoutValues(text);
+    const suspicious = SUSPICIOUS.test(clean);
+    if (!suspicious && !this.#rules.isMentioned(clean)) return this.#rules.text(clean);
+    return redactJson(clean, this) ?? this.#rules.text(suspicious ? redactPatterns(clean) : clean);
+  }
+
+  withoutValues(text) {
+    return this.#secrets ? text.replace(this.#secrets, REDACTED) : text;
   }
 }
 
 class Copier {
-  #clean;
+  #redactor;
+  #rules;
   #limits;
   #left;
   #ancestors = new Set();
+  #path = [];
 
-  constructor(clean, limits) {
-    this.#clean = clean;
+  constructor(redactor, rules, limits) {
+    this.#redactor = redactor;
+    this.#rules = rules;
     this.#limits = limits;
     this.#left = limits.lineLength;
+  }
+
+  copyRecord(data) {
+    if (data === null || typeof data !== 'object' || Array.isArray(data) || typeof data.toJSON === 'function') return this.copy(data, 0);
+    this.#ancestors.add(data);
+    return this.#members(Object.keys(data).map(key => [key, () => data[key]]), 0, true);
   }
 
   copy(value, depth) {
@@ -65,7 +89,7 @@ class Copier {
   #string(text) {
     const length = Math.max(0, Math.min(this.#limits.stringLength, this.#left));
     const near = text.length > length * 2 ? cut(text, length * 2) : text;
-    const clean = this.#clean(near); // before it is cut: half of a secret is one still
+    const clean = this.#redactor.text(near); // before it is cut: half of a secret is one still
     this.#left -= Math.min(clean.length, length);
     if (near === text && clean.length <= length) return clean;
     return `${cut(clean, length)}… [${text.length - length} characters cut]`;
@@ -97,7 +121,7 @@ class Copier {
   }
 
   #list(values, depth) {
-    if (isSecretPair(values)) return [this.copy(values[0], depth + 1), REDACTED];
+    if (this.#isHiddenPair(values)) return [this.copy(values[0], depth + 1), REDACTED];
     const kept = values.slice(0, this.#limits.listLength);
     const copies = [];
     for (const value of kept) {
@@ -110,30 +134,63 @@ class Copier {
   }
 
   /** `members` are pairs of a name and a function that reads the value, which may throw. */
-  #members(members, depth) {
+  #members(members, depth, isRecord = false) {
     const copy = {};
-    const named = namedSecret(members);
+    const named = !isRecord && this.#isHiddenByName(members);
     for (const [key, read] of members) {
       if (this.#left <= 0) {
         copy['[cut]'] = 'the line is too long';
         break;
       }
       this.#left -= key.length + NAME_COST;
-      const value = this.#member(key, read, depth, named);
+      const value = this.#member(key, read, depth, named, isRecord);
+      const name = this.#rules.name(key, copy);
       if (key === '__proto__') Object.defineProperty(copy, key, { value, enumerable: true });
-      else if (value !== undefined) copy[key] = value;
+      else if (value !== undefined) copy[name] = value;
     }
     return copy;
   }
 
-  #member(key, read, depth, named) {
+  #member(key, read, depth, named, isRecord) {
     let value;
     try {
       value = read();
     } catch (error) {
       return `[unreadable: ${error?.message ?? error}]`;
     }
-    return hides(key, value) || (named && key === 'value') ? REDACTED : this.copy(value, depth + 1);
+    if (typeof value === 'string' && (isId(key, value) || (isRecord && IDS.has(key)))) return this.#redactor.withoutValues(value);
+    if (named && key === 'value') return REDACTED;
+    return !(isRecord && KEPT.has(key)) && this.#hides(key, value) ? REDACTED : this.#copyBelow(key, value, depth);
+  }
+
+  #copyBelow(key, value, depth) {
+    if (!this.#rules.hasFields) return this.copy(value, depth + 1);
+    this.#path.push(foldName(key));
+    const copy = this.copy(value, depth + 1);
+    this.#path.pop();
+    return copy;
+  }
+
+  #hides(key, value) {
+    return hides(key, value) || this.#rules.hides(this.#path, key, value);
+  }
+
+  /** A header in a list of pairs: `["authorization", "Bearer …"]`. */
+  #isHiddenPair(values) {
+    return values.length === 2 && typeof values[0] === 'string' && typeof values[1] === 'string' && this.#hides(values[0], values[1]);
+  }
+
+  /** A header or variable as an object: `{name: "authorization", value: "Bearer …"}`. */
+  #isHiddenByName(members) {
+    if (members.length > 4 || !members.some(([key]) => key === 'value')) return false;
+    const name = members.find(([key]) => key === 'name' || key === 'key');
+    if (!name) return false;
+    try {
+      const text = name[1]();
+      return typeof text === 'string' && (isSecretName(text) || this.#rules.hides(this.#path, text, true));
+    } catch {
+      return false; // it is unreadable for the copy as well, which says so
+    }
   }
 }
 
@@ -155,24 +212,6 @@ function isPairs(value) {
 
 function stringKeys(pairs) {
   return [...pairs].map(([key, value]) => [typeof key === 'object' ? JSON.stringify(key) : String(key), () => value]);
-}
-
-/** A header in a list of pairs: `["authorization", "Bearer …"]`. */
-function isSecretPair(values) {
-  return values.length === 2 && typeof values[0] === 'string' && typeof values[1] === 'string' && hides(values[0], values[1]);
-}
-
-/** A header or variable as an object: `{name: "authorization", value: "Bearer …"}`. */
-function namedSecret(members) {
-  if (members.length > 4 || !members.some(([key]) => key === 'value')) return false;
-  const name = members.find(([key]) => key === 'name' || key === 'key');
-  if (!name) return false;
-  try {
-    const text = name[1]();
-    return typeof text === 'string' && isSecretName(text);
-  } catch {
-    return false; // it is unreadable for the copy as well, which says so
-  }
 }
 
 // Names of fields.

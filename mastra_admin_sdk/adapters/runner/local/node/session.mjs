@@ -6,6 +6,7 @@ import { createExporter } from './exporter.mjs';
 import { installHooks } from './hooks.mjs';
 import { forceListening } from './listening.mjs';
 import { Redactor } from './redaction.mjs';
+import { Rules } from './rules.mjs';
 import { Status } from './status.mjs';
 import { Telemetry } from './telemetry.mjs';
 import { Tracer } from './tracer.mjs';
@@ -14,7 +15,7 @@ import { Tracer } from './tracer.mjs';
 export function startSession(preloadUrl) {
   const settings = takeSettings(process.env, preloadUrl);
   const status = new Status(settings.statusFile);
-  const redactor = new Redactor(settings.secrets);
+  const redactor = new Redactor(settings.secrets, new Rules(settings.policy));
   const telemetry = new Telemetry(settings, status, redactor);
   let tracer;
   const recorder = new ConsoleRecorder(telemetry, redactor, () => tracer.findSpan());
@@ -44,6 +45,7 @@ function recordConsole(recorder, telemetry) {
   process.on('uncaughtExceptionMonitor', error => {
     guarded('recording a crash', () => {
       recorder.release();
+      telemetry.keepAll();
       telemetry.recordLog({ timestamp: new Date(), level: 'fatal', message: error?.stack ?? String(error), source: 'process' });
     });
   });

@@ -31,6 +31,7 @@ export class Status {
     written: {},
     dropped: 0,
     dropped_reason: null,
+    sampled_out: {},
   };
 
   constructor(file) {
@@ -55,6 +56,13 @@ export class Status {
 
   countDropped(count, reason) {
     Object.assign(this.#state, { dropped: this.#state.dropped + count, dropped_reason: reason });
+    this.#schedule(COUNTS_MS);
+  }
+
+  /** Counts a line that belongs to a trace outside of the sample; the end of its root counts the trace. */
+  countLeftOut(type, isRoot) {
+    const counts = this.#state.sampled_out;
+    for (const name of isRoot ? [type, 'trace'] : [type]) counts[name] = (counts[name] ?? 0) + 1;
     this.#schedule(COUNTS_MS);
   }
 

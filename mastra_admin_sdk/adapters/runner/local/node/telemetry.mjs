@@ -1,6 +1,7 @@
 // Builds the lines of the telemetry files (docs/telemetry-format.md) and gives them to their streams: log lines to one
 // folder, everything else to another.
 import { complain, guarded } from './complaints.mjs';
+import { Sampler } from './sampling.mjs';
 import { Budget, LineWriter } from './writer.mjs';
 
 const BULKY = ['input', 'output', 'requestContext']; // after the fields that must not be cut when a line gets too long
@@ -8,6 +9,7 @@ const BULKY = ['input', 'output', 'requestContext']; // after the fields that mu
 export class Telemetry {
   #ids;
   #redactor;
+  #sampler;
   #status;
   #traces;
   #logs;
@@ -17,6 +19,7 @@ export class Telemetry {
     this.#ids = { projectId, deploymentId, buildId, processId };
     this.#redactor = redactor;
     this.#status = status;
+    this.#sampler = new Sampler(settings.policy, (type, isRoot) => status.countLeftOut(type, isRoot));
     const budget = new Budget();
     this.#traces = settings.tracesFolder ? this.#openStream(settings.tracesFolder, budget) : null;
     this.#logs = settings.logsFolder ? this.#openStream(settings.logsFolder, budget) : null;
@@ -36,12 +39,18 @@ export class Telemetry {
     this.#record(this.#logs, 'log', log);
   }
 
+  /** Writes also what waited for a trace to fail: the process is about to crash. */
+  keepAll() {
+    guarded('writing what waited', () => this.#sampler.keepAll());
+  }
+
   async flush() {
     await Promise.all([this.#traces?.writer.flush(), this.#logs?.writer.flush()]);
   }
 
   /** Writes what is left and closes the files, synchronously: the process is about to end. */
   finish() {
+    guarded('leaving traces out', () => this.#sampler.finish());
     for (const stream of [this.#traces, this.#logs]) guarded('closing a telemetry file', () => stream?.writer.finish());
   }
 
@@ -58,11 +67,21 @@ export class Telemetry {
 
   #record(stream, type, data, event) {
     if (!stream) return;
-    guarded(`recording a ${type}`, () => {
-      stream.sequence += 1;
-      const head = { id: `${stream.writer.id}-${stream.sequence}`, type, event, ...this.#ids, timestamp: Date.now() };
-      stream.writer.write(JSON.stringify({ ...head, data: this.#redactor.copy(sortBulkyLast(data)) }), type);
-    });
+    const timestamp = Date.now();
+    guarded(`recording a ${type}`, () =>
+      this.#sampler.take(
+        { type, event, data },
+        () => JSON.stringify(this.#redactor.copyRecord(sortBulkyLast(data))),
+        text => this.#write(stream, { type, event, ...this.#ids, timestamp }, text),
+      ),
+    );
+  }
+
+  /** Lines are numbered when they are written: a number that is missing is one that was lost. */
+  #write(stream, head, text) {
+    stream.sequence += 1;
+    const begun = JSON.stringify({ id: `${stream.writer.id}-${stream.sequence}`, ...head });
+    stream.writer.write(`${begun.slice(0, -1)},"data":${text}}`, head.type);
   }
 }
 
