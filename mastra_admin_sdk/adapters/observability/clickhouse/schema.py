@@ -14,8 +14,14 @@ from importlib import resources
 from .retention import Retention, Signal
 from .topology import LOCAL, ONE_MACHINE, Topology, find_name, is_kept, quote, spread
 
-SCHEMA_VERSION = 1
-MIGRATIONS: Mapping[int, tuple[str, ...]] = {}
+SCHEMA_VERSION = 2
+MIGRATIONS: Mapping[int, tuple[str, ...]] = {
+    # When a row was stored: whoever follows what arrives asks for it. Earlier rows came at no time that is known.
+    2: tuple(
+        f"ALTER TABLE {{{{{table}}}}} ADD COLUMN IF NOT EXISTS stored_at DateTime64(3, 'UTC')"
+        for table in ("mastra_admin_spans_finished", "mastra_admin_logs")
+    ),
+}
 """Statements that turn version n - 1 of the kept tables into version n (see `list_migration`); all can be repeated."""
 
 LANDING_TABLES: Mapping[str, str] = {"spans": "mastra_admin_span_lines", "logs": "mastra_admin_log_lines"}

@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS mastra_admin_spans_finished
 (
     {{span_columns}},
     span_key UInt64,
+    stored_at DateTime64(3, 'UTC'),
     INDEX by_trace trace_id TYPE bloom_filter(0.01) GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree
@@ -53,6 +54,7 @@ CREATE TABLE IF NOT EXISTS mastra_admin_logs
     span_id String,
     source LowCardinality(String),
     data String,
+    stored_at DateTime64(3, 'UTC'),
     INDEX by_trace trace_id TYPE bloom_filter(0.01) GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree
@@ -338,7 +340,8 @@ SELECT
         greatest(fromUnixTimestamp64Milli(written_at, 'UTC'), start_time)) AS end_time,
     if(error_info != '', 'error', 'ok') AS status,
     dateDiff('millisecond', start_time, end_time) AS duration_ms,
-    cityHash64(trace_id, span_id) AS span_key
+    cityHash64(trace_id, span_id) AS span_key,
+    now64(3, 'UTC') AS stored_at
 FROM mastra_admin_span_rows AS r
 WHERE kind = 'span' AND reason = '' AND event = 'ended' AND (trace_id, span_id) NOT IN
 (
@@ -514,7 +517,8 @@ FROM
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS mastra_admin_store_logs TO mastra_admin_logs AS
 SELECT
-    assumeNotNull(time) AS timestamp, id, level, message, {{owner_names}}, trace_id, span_id, source, data
+    assumeNotNull(time) AS timestamp, id, level, message, {{owner_names}}, trace_id, span_id, source, data,
+    now64(3, 'UTC') AS stored_at
 FROM mastra_admin_log_rows
 WHERE reason = '' AND (timestamp, id) NOT IN
 (
