@@ -25,16 +25,22 @@ TTL = 30.0
 
 
 class HeldLease:
-    """A lease in our hands. ``check()`` raises `LeaseLost` once somebody else has it."""
+    """A lease in our hands, for ``ttl`` seconds from each renewal. ``check()`` raises `LeaseLost` once it is not."""
 
-    def __init__(self, lease: Lease) -> None:
-        self.current = lease
+    def __init__(self, lease: Lease, ttl: float, renewed_at: float) -> None:
+        self.current, self.ttl, self.renewed_at = lease, ttl, renewed_at
         self.lost = threading.Event()
 
     def check(self) -> None:
         """Raise `LeaseLost` when it went to somebody else."""
         if self.lost.is_set():
             raise LeaseLost(f"The role {self.current.name} was taken over by another process.")
+
+    def confirm(self) -> None:
+        """Raise `LeaseLost` also when it ran out unrenewed: who was stopped and woke up may not have heard yet."""
+        self.check()
+        if time.monotonic() - self.renewed_at > self.ttl:
+            raise LeaseLost(f"The role {self.current.name} was not renewed in time: another process may have it.")
 
 
 class LeaseKeeper:
@@ -47,23 +53,32 @@ class LeaseKeeper:
         self._watched: dict[str, tuple[Lease, float]] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self._hurry = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def try_acquire(self, name: str) -> HeldLease | None:
-        """Take a role, or return ``None`` when somebody who lives has it."""
+    def try_acquire(self, name: str, ttl: float | None = None) -> HeldLease | None:
+        """Take a role, or return ``None`` when somebody who lives has it.
+
+        Parameters:
+            name: of the role.
+            ttl: seconds that it outlives its last renewal; everybody who wants this role names the same. `TTL` unless
+                given.
+        """
+        ttl, now = TTL if ttl is None else ttl, time.monotonic()
         found = self._repository.get(name)
         gone = owner_is_gone(found.owner) if found else None
-        if found and gone is False and not self._is_abandoned(found):
+        if found and gone is False and not self._is_abandoned(found, ttl):
             return None
         replace = found.generation if found and gone is not None else None
-        lease = self._repository.acquire(name, make_owner_id(), TTL, replace_generation=replace)
+        lease = self._repository.acquire(name, make_owner_id(), ttl, replace_generation=replace)
         if lease is None:
             return None
-        held = HeldLease(lease)
+        held = HeldLease(lease, ttl, now)
         with self._lock:
             self._watched.pop(name, None)
             self._held.add(held)
             self._ensure_thread()
+        self._hurry.set()  # this one may have to be renewed sooner than those that are held
         return held
 
     def release(self, held: HeldLease) -> None:
@@ -103,6 +118,7 @@ class LeaseKeeper:
     def close(self) -> None:
         """Give everything back and end the renewals."""
         self._stop.set()
+        self._hurry.set()
         if self._thread:
             self._thread.join(timeout=10)
         with self._lock:
@@ -124,14 +140,14 @@ class LeaseKeeper:
             self._stop.wait(0.1)
         return held
 
-    def _is_abandoned(self, found: Lease) -> bool:
-        """True when this process has seen it unrenewed for `TTL`, by a clock that stands still while it sleeps."""
+    def _is_abandoned(self, found: Lease, ttl: float) -> bool:
+        """True when this process has seen it unrenewed for so long, by a clock that stands still while it sleeps."""
         with self._lock:
             seen, since = self._watched.get(found.name, (None, 0.0))
             if seen != found:
                 self._watched[found.name] = (found, time.monotonic())
                 return False
-        return time.monotonic() - since > TTL
+        return time.monotonic() - since > ttl
 
     def _try_release(self, lease: Lease) -> bool:
         try:
@@ -147,18 +163,23 @@ class LeaseKeeper:
             self._thread.start()
 
     def _renew_all(self) -> None:
-        while not self._stop.wait(TTL / 6):
+        while not self._stop.is_set():
             with self._lock:
                 held_now, unreleased = list(self._held), list(self._unreleased)
+            self._hurry.wait(min((held.ttl for held in held_now), default=TTL) / 6)
+            self._hurry.clear()
             for held in held_now:
-                self._renew(held)
+                if time.monotonic() - held.renewed_at >= held.ttl / 7:
+                    self._renew(held)
             for lease in filter(self._try_release, unreleased):
                 with self._lock:
                     self._unreleased.remove(lease)
 
     def _renew(self, held: HeldLease) -> None:
+        now = time.monotonic()
         try:
-            held.current = self._repository.renew(held.current, TTL)
+            held.current = self._repository.renew(held.current, held.ttl)
+            held.renewed_at = now
         except LeaseLost:
             with self._lock:
                 still_ours = held in self._held

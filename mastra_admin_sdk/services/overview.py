@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,9 @@ from .parts import Parts
 from .supervision.crew import do_together
 from .supervision.supervisor import ROLE as SUPERVISOR
 from .telemetry.ingestion import ROLE as INGESTER
-from .telemetry.ingestion import Ingester, Lag
+from .telemetry.ingestion import Ingester
+from .telemetry.lag import Lag
+from .telemetry.progress import IngestionStatus, read_status
 from .triggers.schedules import ROLE as SCHEDULER
 from .triggers.watching import REMOTE_ROLE as POLLER
 from .triggers.watching import ROLE as WATCHER
@@ -87,6 +89,7 @@ class Overview:
     router_running: bool
     engine: Mapping[str, Any]
     lag: Lag
+    ingestion: IngestionStatus = field(default_factory=IngestionStatus)
 
     @property
     def is_supervised(self) -> bool:
@@ -116,6 +119,7 @@ def look_around(parts: Parts, ingester: Ingester) -> Overview:
         router_running=parts.router.is_running(),
         engine=parts.observability.status(),
         lag=ingester.measure_lag(),
+        ingestion=read_status(parts.home),
     )
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from mastra_admin_sdk.models import Offset
 from mastra_admin_sdk.ports.observability import Stream
-from mastra_admin_sdk.services.telemetry.files import list_files, read_chunks, start_position
-from mastra_admin_sdk.services.telemetry.ingestion import _has_passed
+from mastra_admin_sdk.services.telemetry.chunks import read_chunks
+from mastra_admin_sdk.services.telemetry.files import list_files, start_position
+from mastra_admin_sdk.services.telemetry.lag import has_passed
 
 
 def make(root: Path, name: str, body: bytes) -> Path:
@@ -18,7 +19,7 @@ def make(root: Path, name: str, body: bytes) -> Path:
 
 
 def read(root: Path, position: int = 0, size: int = 1 << 20) -> list[bytes]:
-    return [chunk.body for chunk, _ in read_chunks(list_files(root)[0], position, size=size)]
+    return [piece.chunk.body for piece in read_chunks(list_files(root)[0], position, size=size)]
 
 
 def test_only_telemetry_files_are_found_and_open_ones_keep_their_name(tmp_path: Path) -> None:
@@ -46,7 +47,7 @@ def test_chunks_end_at_line_ends(tmp_path: Path) -> None:
 
 def test_a_line_longer_than_a_chunk_comes_whole(tmp_path: Path) -> None:
     make(tmp_path, "spans/1_a.jsonl", b"x" * 50 + b"\nshort\n" + b"y" * 30)
-    assert read(tmp_path, size=10) == [b"x" * 50 + b"\n", b"short\n"]
+    assert read(tmp_path, size=10) == [b"x" * 50 + b"\nshort\n"]
 
 
 def test_reading_goes_on_after_what_was_stored(tmp_path: Path) -> None:
@@ -72,7 +73,7 @@ def test_a_file_that_has_gone_has_no_chunks(tmp_path: Path) -> None:
 def test_a_file_that_grew_and_was_stored_further_counts_as_stored(tmp_path: Path) -> None:
     make(tmp_path, "spans/1_a.jsonl.open", b"1111\n")
     seen = list_files(tmp_path)[0]
-    assert _has_passed(seen, {seen.key: Offset(seen.key, 500, seen.inode)})
-    assert _has_passed(seen, {seen.key: Offset(seen.key, 5, seen.inode)})
-    assert not _has_passed(seen, {seen.key: Offset(seen.key, 4, seen.inode)})
-    assert not _has_passed(seen, {seen.key: Offset(seen.key, 500, seen.inode + 1)})
+    assert has_passed(seen, {seen.key: Offset(seen.key, 500, seen.inode)})
+    assert has_passed(seen, {seen.key: Offset(seen.key, 5, seen.inode)})
+    assert not has_passed(seen, {seen.key: Offset(seen.key, 4, seen.inode)})
+    assert not has_passed(seen, {seen.key: Offset(seen.key, 500, seen.inode + 1)})

@@ -13,8 +13,8 @@ from mastra_admin_sdk.services.leases import HeldLease
 from mastra_admin_sdk.services.parts import Parts
 from mastra_admin_sdk.services.supervision.supervisor import ROLE as SUPERVISOR
 from mastra_admin_sdk.services.supervision.supervisor import Supervisor
+from mastra_admin_sdk.services.telemetry.ingestion import LEASE_SECONDS, LONGEST_PAUSE, Ingester
 from mastra_admin_sdk.services.telemetry.ingestion import ROLE as INGESTER
-from mastra_admin_sdk.services.telemetry.ingestion import Ingester
 
 from .roles import RoleThread
 
@@ -64,7 +64,9 @@ class Background:
         if self.is_running:
             return
         poll = float(self._parts.settings.telemetry_poll_seconds)
-        ingest = RoleThread(INGESTER, self._ingest, poll, self._parts.leases)
+        ingest = RoleThread(
+            INGESTER, self._ingest, poll, self._parts.leases, ttl=LEASE_SECONDS, longest_pause=LONGEST_PAUSE
+        )
         supervise = RoleThread(SUPERVISOR, self._supervise, _SUPERVISE_SECONDS, self._parts.leases)
         tidy = RoleThread(JANITOR, self._tidy, TIDY_SECONDS, self._parts.leases)
         self._roles = [ingest, supervise, tidy, *map(self._make_role, self._duties)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable
 
@@ -23,10 +24,23 @@ class RoleThread:
         step: one pass of its work; called again and again.
         interval: seconds between two passes.
         leases: where the role is taken.
+        ttl: seconds without a renewal after which another process may take it; the usual ones unless given.
+        longest_pause: seconds between two passes of which one failed after the other.
     """
 
-    def __init__(self, name: str, step: Callable[[HeldLease], object], interval: float, leases: LeaseKeeper) -> None:
+    def __init__(
+        self,
+        name: str,
+        step: Callable[[HeldLease], object],
+        interval: float,
+        leases: LeaseKeeper,
+        *,
+        ttl: float | None = None,
+        longest_pause: float = _LONGEST_BACKOFF,
+    ) -> None:
         self._name, self._step, self._interval, self._leases = name, step, interval, leases
+        self._ttl, self._longest_pause = ttl, longest_pause
+        self._trouble = ""
         self._stop = threading.Event()
         self._failures = 0
         self._thread = threading.Thread(target=self._loop, name=f"mastra-admin-{name}", daemon=True)
@@ -51,24 +65,36 @@ class RoleThread:
         held: HeldLease | None = None
         while not self._stop.is_set():
             held = self._pass(held)
-            self._stop.wait(min(_LONGEST_BACKOFF, self._interval * 2**self._failures))
+            self._stop.wait(min(self._longest_pause, self._interval * 2**self._failures))
         if held:
             self._leases.release(held)
 
     def _pass(self, held: HeldLease | None) -> HeldLease | None:
         """One pass: take the role if it is free, do its work; an error is logged and slows the next passes down."""
         try:
-            held = held if held and not held.lost.is_set() else self._leases.try_acquire(self._name)
+            held = held if held and not held.lost.is_set() else self._leases.try_acquire(self._name, self._ttl)
             if held:
                 self._step(held)
             self._failures = 0
+            self._note_success()
         except LeaseLost as exc:
             logger.info("The %s ended its pass: %s", self._name, exc.message)
         except MastraAdminError as exc:
             self._failures = min(self._failures + 1, 6)
-            logger.warning("The %s goes on after: %s", self._name, exc)
+            self._note_trouble(exc)
         except Exception:
             # A role whose thread ended would stay taken and undone: log it and go on.
             self._failures = min(self._failures + 1, 6)
             logger.exception("The %s goes on after an unexpected error", self._name)
         return held
+
+    def _note_trouble(self, error: MastraAdminError) -> None:
+        """Log what went wrong; once, for as long as it is the same: it may stay so for hours."""
+        trouble = re.sub(r"\d+", "", error.message)
+        is_known, self._trouble = trouble == self._trouble, trouble
+        logger.log(logging.DEBUG if is_known else logging.WARNING, "The %s goes on after: %s", self._name, error)
+
+    def _note_success(self) -> None:
+        if self._trouble:
+            logger.info("The %s works again", self._name)
+        self._trouble = ""

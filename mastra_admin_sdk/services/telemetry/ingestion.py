@@ -8,33 +8,33 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from mastra_admin_sdk.errors import NotFound
+from mastra_admin_sdk.errors import LeaseLost, MastraAdminError
 from mastra_admin_sdk.models import Offset, utc_now
-from mastra_admin_sdk.ports.observability import Chunk
 from mastra_admin_sdk.services.leases import HeldLease
 from mastra_admin_sdk.services.parts import Parts
 
-from .files import TelemetryFile, list_files, read_chunks, read_tail, start_position
+from .batches import Batch, BatchReader
+from .files import FileIndex, TelemetryFile
+from .lag import Lag, has_passed, has_waiting_line, is_behind, make_lag
+from .progress import Progress
+from .writers import WriterWatch
 
 logger = logging.getLogger(__name__)
 
 ROLE = "ingester"
-_BATCH_BYTES = 16 * 1024 * 1024
+LEASE_SECONDS = 6.0
+"""An ingester that hasn't renewed its lease for so long, though its process is there, is replaced."""
+
+LONGEST_PAUSE = 5.0
+"""Seconds between two tries while the store is away."""
+
 _KEEP_SECONDS = 24 * 3600.0
+_TIDY_SECONDS = 60.0
 _FRESH_TIMEOUT = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Lag:
-    """How far the store is behind the files."""
-
-    files: int
-    bytes: int
-    seconds: float
+_MANY = 500
 
 
 class Ingester:
@@ -43,8 +43,15 @@ class Ingester:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._root = parts.home.telemetry
+        self._index = FileIndex(self._root)
+        self._writers = WriterWatch(parts.storage.processes)
+        self._reader = BatchReader(self._writers)
+        self._progress = Progress(parts.home, parts.observability)
+        # What the records say, for as long as the role is ours: nobody else saves offsets then.
+        self._offsets: dict[str, Offset] = {}
+        self._generation = -1
+        self._tidied_at = float("-inf")
         self._ready = False
-        self._unreadable: set[str] = set()
 
     def run_once(self, role: HeldLease, *, stopping: Callable[[], bool] = lambda: False) -> int:
         """Store all that is there and not stored yet; return the bytes that were.
@@ -53,24 +60,31 @@ class Ingester:
             EngineUnavailable: the store is away; nothing is lost, the next pass repeats it.
             LeaseLost: another process has the role by now.
         """
-        files = list_files(self._root)
-        offsets = {offset.path: offset for offset in self._parts.storage.offsets.list()}
-        behind = [file for file in files if _is_behind(file, offsets)]
-        stored = self._store(behind, offsets, role, stopping) if behind else 0
-        self._tidy(files, role)
-        return stored
+        try:
+            total = self._run(role, stopping)
+        except LeaseLost:
+            self._generation = -1
+            raise
+        except MastraAdminError as exc:
+            self._generation = -1
+            self._progress.note_trouble(exc)
+            raise
+        finally:
+            self._reader.rest()
+        self._progress.note_pass(stored=total)
+        return total
 
     def catch_up(self) -> None:
         """Before a read: see that what is in the files now is stored.
 
         With an ingester around, wait briefly until it has; without one, do one pass here.
         """
-        targets = {file.key: file for file in list_files(self._root)}
-        if not self._list_behind(targets):
+        targets = self._list_behind(self._index.refresh())
+        if not targets:
             return
         deadline = time.monotonic() + _FRESH_TIMEOUT
-        while self._list_behind(targets) and time.monotonic() < deadline:
-            role = self._parts.leases.try_acquire(ROLE)
+        while (targets := self._list_behind(targets)) and time.monotonic() < deadline:
+            role = self._parts.leases.try_acquire(ROLE, LEASE_SECONDS)
             if role is None:
                 time.sleep(0.05)
                 continue
@@ -81,117 +95,111 @@ class Ingester:
             return
 
     def measure_lag(self) -> Lag:
-        """Return how many files and bytes wait, and for how many seconds the oldest of them has."""
-        offsets = {offset.path: offset for offset in self._parts.storage.offsets.list()}
-        behind = [file for file in list_files(self._root) if _is_behind(file, offsets) and _has_line(file, offsets)]
-        waiting = sum(file.size - start_position(file, offsets) for file in behind)
-        oldest = min((file.modified for file in behind), default=time.time())
-        return Lag(len(behind), waiting, max(0.0, time.time() - oldest) if behind else 0.0)
+        """Return how many files and bytes wait, and for how many seconds the oldest of their lines has."""
+        files = self._index.refresh()
+        offsets = self._read_offsets(files)
+        behind = [file for file in files if is_behind(file, offsets) and has_waiting_line(file, offsets)]
+        return make_lag(behind, offsets)
 
-    def _list_behind(self, targets: dict[str, TelemetryFile]) -> list[TelemetryFile]:
-        offsets = {offset.path: offset for offset in self._parts.storage.offsets.list()}
-        return [file for file in targets.values() if not _has_passed(file, offsets) and _has_line(file, offsets)]
+    def _run(self, role: HeldLease, stopping: Callable[[], bool]) -> int:
+        self._load(role)
+        total = 0
+        while batch := self._read_batch():
+            self._flush(batch, role)
+            total += batch.bytes
+            # What came meanwhile is seen now: a deployment with much to store must not keep the others waiting.
+            if stopping():
+                break
+        self._tidy_if_due(role)
+        return total
 
-    def _store(
-        self, files: list[TelemetryFile], offsets: dict[str, Offset], role: HeldLease, stopping: Callable[[], bool]
-    ) -> int:
-        if not self._ready:
-            self._parts.observability.init()
-            self._ready = True
-        batch: list[Chunk] = []
-        reached: dict[str, Offset] = {}
-        size = total = 0
+    def _load(self, role: HeldLease) -> None:
+        if self._generation != role.current.generation:
+            self._offsets = {offset.path: offset for offset in self._parts.storage.offsets.list()}
+            self._index.unsettle()
+            self._writers.forget()
+            self._progress.load()
+            self._generation, self._tidied_at = role.current.generation, float("-inf")
+
+    def _read_batch(self) -> Batch | None:
+        behind = []
+        for file in self._index.refresh():
+            if is_behind(file, self._offsets):
+                behind.append(file)
+            elif file.closed:
+                self._index.settle(file)
+        return self._reader.read(behind, self._offsets) if behind else None
+
+    def _flush(self, batch: Batch, role: HeldLease) -> None:
+        # Somebody who was stopped and woke up again may have been replaced without having heard of it.
+        role.confirm()
+        if batch.chunks:
+            if not self._ready:
+                self._parts.observability.init()
+                self._ready = True
+            self._parts.observability.insert(batch.chunks)
+        self._parts.storage.offsets.save(batch.reached.values(), role.current)
+        self._offsets |= batch.reached
+        self._progress.note_stored(batch)
+
+    def _list_behind(self, files: Iterable[TelemetryFile]) -> list[TelemetryFile]:
+        """Those whose lines, as far as they were there when they were looked at, are not stored."""
+        offsets = self._read_offsets(files)
+        behind = []
         for file in files:
-            for chunk, position in self._read(file, offsets):
-                batch.append(chunk)
-                reached[file.key] = Offset(file.key, position, file.inode, file.closed and position >= file.size)
-                size += len(chunk.body)
-                if size >= _BATCH_BYTES:
-                    total += self._flush(batch, reached, role)
-                    batch, reached, size = [], {}, 0
-                    if stopping():
-                        return total
-        return total + self._flush(batch, reached, role)
+            if not has_passed(file, offsets):
+                behind += [file] if has_waiting_line(file, offsets) else []
+            elif file.closed and not is_behind(file, offsets):
+                self._index.settle(file)
+        return behind
 
-    def _read(self, file: TelemetryFile, offsets: dict[str, Offset]) -> Iterator[tuple[Chunk, int]]:
-        position = start = start_position(file, offsets)
-        try:
-            for chunk, position in read_chunks(file, start):
-                yield chunk, position
-            if position < file.size and (file.closed or self._has_exited(file, if_unknown=False)):
-                yield from read_tail(file, position)
-        except OSError as exc:
-            # One file that can't be read must not keep the others; it stays behind, which `measure_lag` shows.
-            if file.key not in self._unreadable:
-                logger.warning("The telemetry file %s can't be read: %s", file.path, exc)
-            self._unreadable.add(file.key)
+    def _read_offsets(self, files: Iterable[TelemetryFile]) -> dict[str, Offset]:
+        keys = [file.key for file in files]
+        if not keys:
+            return {}
+        repository = self._parts.storage.offsets
+        return {offset.path: offset for offset in (repository.list(keys) if len(keys) <= _MANY else repository.list())}
 
-    def _flush(self, batch: list[Chunk], reached: dict[str, Offset], role: HeldLease) -> int:
-        if not batch:
-            return 0
-        role.check()
-        self._parts.observability.insert(batch)
-        self._parts.storage.offsets.save(reached.values(), role.current)
-        return sum(len(chunk.body) for chunk in batch)
+    # --- tidying ------------------------------------------------------------------------------------------------------
 
-    def _tidy(self, files: list[TelemetryFile], role: HeldLease) -> None:
+    def _tidy_if_due(self, role: HeldLease) -> None:
+        if time.monotonic() - self._tidied_at >= _TIDY_SECONDS:
+            self._tidied_at = time.monotonic()
+            self._tidy(role)
+
+    def _tidy(self, role: HeldLease) -> None:
         """Remove files that were stored to their end, have rested for a day, and have no writer any more."""
-        offsets = {offset.path: offset for offset in self._parts.storage.offsets.list()}
-        old = time.time() - _KEEP_SECONDS
-        gone = [
-            file
-            for file in files
-            if file.modified < old and _has_rested(file, offsets) and self._is_over(file)
-            if not _is_behind(file, offsets) or not _has_line(file, offsets, if_unreadable=True)
-        ]
+        gone = [file for file in self._index.list_all() if self._has_rested(file) and self._is_stored(file)]
         for file in gone:
             role.check()
             file.path.unlink(missing_ok=True)
-            _remove_empty(file.path.parent, self._root)
+            self._remove_empty(file.path.parent)
         if gone:
-            self._parts.storage.offsets.delete([file.key for file in gone])
+            keys = [file.key for file in gone]
+            self._parts.storage.offsets.delete(keys)
+            self._index.forget(keys)
+            for key in keys:
+                self._offsets.pop(key, None)
 
-    def _is_over(self, file: TelemetryFile) -> bool:
-        """True when nobody writes a file any more: it was closed, or its server ended or is no longer on record."""
-        return file.closed or self._has_exited(file, if_unknown=True)
+    def _has_rested(self, file: TelemetryFile) -> bool:
+        """True when nobody changed a file within the last day, and nothing of it was stored."""
+        known, now = self._offsets.get(file.key), time.time()
+        # A file from the future: its own time says nothing, so that of its offset has to do.
+        is_old = file.modified < now - _KEEP_SECONDS or (file.modified > now and known is not None)
+        return is_old and (known is None or (utc_now() - known.updated_at).total_seconds() > _KEEP_SECONDS)
 
-    def _has_exited(self, file: TelemetryFile, *, if_unknown: bool) -> bool:
-        """True when the server that wrote a file, ``…/<process>/<stream>/<file>``, has ended."""
-        try:
-            return not self._parts.storage.processes.get(file.path.parts[-3]).status.is_alive
-        except NotFound:
-            return if_unknown
+    def _is_stored(self, file: TelemetryFile) -> bool:
+        if not file.closed and not self._writers.has_ended(file, if_unknown=True):
+            return False
+        return not is_behind(file, self._offsets) or not has_waiting_line(file, self._offsets, if_unreadable=True)
 
-
-def _is_behind(file: TelemetryFile, offsets: dict[str, Offset]) -> bool:
-    return start_position(file, offsets) < file.size
-
-
-def _has_passed(file: TelemetryFile, offsets: dict[str, Offset]) -> bool:
-    """True when all that a file held when it was looked at is stored; it may have grown and more be stored since."""
-    known = offsets.get(file.key)
-    return known is not None and known.inode == file.inode and known.position >= file.size
-
-
-def _has_rested(file: TelemetryFile, offsets: dict[str, Offset]) -> bool:
-    """True when nothing of a file was stored within the last day; one that never held a line has nothing to store."""
-    known = offsets.get(file.key)
-    return known is None or (utc_now() - known.updated_at).total_seconds() > _KEEP_SECONDS
-
-
-def _has_line(file: TelemetryFile, offsets: dict[str, Offset], *, if_unreadable: bool = False) -> bool:
-    """False when all that waits is a last line without its end, of a file that may still be written or never was."""
-    try:
-        chunk = next(read_chunks(file, start_position(file, offsets), size=1 << 16), None)
-    except OSError:
-        return if_unreadable
-    return chunk is not None or file.closed
-
-
-def _remove_empty(folder: Path, root: Path) -> None:
-    while folder != root:
-        try:
-            folder.rmdir()
-        except OSError:  # something else is in it still
-            return
-        folder = folder.parent
+    def _remove_empty(self, folder: Path) -> None:
+        """Remove a folder and those above it, once nothing is left in them but the status of a server that ended."""
+        while folder != self._root:
+            if [item.name for item in folder.iterdir()] == ["status.json"] and self._writers.has_gone(folder.name):
+                (folder / "status.json").unlink(missing_ok=True)
+            try:
+                folder.rmdir()
+            except OSError:  # something else is in it still
+                return
+            folder = folder.parent

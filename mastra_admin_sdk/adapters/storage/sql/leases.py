@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, literal, or_, select, update
+from sqlalchemy import Connection, case, delete, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from mastra_admin_sdk.errors import LeaseLost
@@ -13,7 +13,7 @@ from mastra_admin_sdk.models import Lease, Offset, utc_now
 from mastra_admin_sdk.ports.storage import LeaseRepository, OffsetRepository
 
 from . import tables
-from .columns import UtcTime, later
+from .columns import later
 from .engine import Database
 from .rows import Codec
 from .upsert import make_upsert
@@ -87,26 +87,24 @@ class SqlOffsets(OffsetRepository):
         return [self._codec.decode(row) for row in rows]
 
     def save(self, offsets: Iterable[Offset], lease: Lease) -> None:
-        now = literal(utc_now(), UtcTime())
-        statements = [
-            make_upsert(
-                self._database,
-                tables.offsets,
-                {**self._codec.encode(offset), "updated_at": now},
-                keys=["path"],
-                changed=["position", "inode", "done", "head"],
-                expressions=lambda new: {"updated_at": later(_offsets.updated_at, new.updated_at)},
-            )
-            for offset in offsets
-        ]
+        now = utc_now()
+        rows = [{**self._codec.encode(offset), "updated_at": now} for offset in offsets]
+        statement = make_upsert(
+            self._database,
+            tables.offsets,
+            {},
+            keys=["path"],
+            changed=["position", "inode", "done", "head"],
+            expressions=lambda new: {"updated_at": later(_offsets.updated_at, new.updated_at)},
+        )
 
         def work(connection: Connection) -> None:
             # The shared lock keeps a take-over waiting until the offsets are in.
             held = select(_leases.name).where(*_held_by(lease)).with_for_update(read=True)
             if connection.execute(held).one_or_none() is None:
                 raise _make_lost(lease)
-            for statement in statements:
-                connection.execute(statement)
+            if rows:
+                connection.execute(statement, rows)
 
         self._database.write(work)
 
