@@ -149,12 +149,13 @@ class PackageManager(StrEnum):
 
 
 class AlertKind(StrEnum):
-    """What an alert rule measures, and the unit of its threshold.
+    """What an alert rule measures. A rule fires when that reaches its threshold, which is in the same unit.
 
-    ``error_rate``: share of traces that failed, 0 to 1. ``latency``: milliseconds of a trace, at a percentile.
-    ``crash``: servers that ended by themselves in the window. ``down``: seconds for which nothing has answered although
-    it should run. ``memory``: megabytes of all servers together. ``lag``: seconds that the oldest telemetry has waited
-    to be stored. ``rejects``: lines of telemetry refused or dropped in the window.
+    Of each deployment: ``error_rate`` is the share of its traces that failed, 0 to 1; ``latency`` how many milliseconds
+    its traces take, at a percentile; ``crash`` how many servers ended by themselves; ``down`` how many servers that
+    should answer don't; ``memory`` how many megabytes its servers hold together; ``build`` how many builds failed.
+    Of the whole home: ``lag`` is for how many seconds the oldest telemetry has waited to be stored, ``rejects`` how many
+    lines of it were refused.
     """
 
     ERROR_RATE = "error_rate"
@@ -162,6 +163,7 @@ class AlertKind(StrEnum):
     CRASH = "crash"
     DOWN = "down"
     MEMORY = "memory"
+    BUILD = "build"
     LAG = "lag"
     REJECTS = "rejects"
 
@@ -184,11 +186,12 @@ class AlertEvent(StrEnum):
 
 
 class DeliveryStatus(StrEnum):
-    """What became of a message."""
+    """What became of a message: ``failed`` was given up, ``skipped`` has no webhook to go to."""
 
     QUEUED = "queued"
     DELIVERED = "delivered"
     FAILED = "failed"
+    SKIPPED = "skipped"
 
 
 class TokenScope(StrEnum):

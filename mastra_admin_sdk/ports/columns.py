@@ -104,6 +104,9 @@ TRACE_COLUMNS: tuple[str, ...] = (
     "thread_id",
     "resource_id",
 )
+ACTIVITY_COLUMNS: tuple[str, ...] = ("deployment_id", "traces", "errors", "p50_ms", "p90_ms", "p95_ms", "p99_ms")
+"""Counts, and milliseconds that traces took, by deployment; percentiles are exact, with linear interpolation."""
+
 REJECT_COLUMNS: tuple[str, ...] = ("time", "stream", "reason", "line", "path", "project_id", "deployment_id")
 
 LATENCY_MEASURES: tuple[str, ...] = (

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from .columns import ACTIVITY_COLUMNS as ACTIVITY_COLUMNS
 from .columns import ERROR_COLUMNS as ERROR_COLUMNS
 from .columns import FEEDBACK_COLUMNS as FEEDBACK_COLUMNS
 from .columns import LATENCY_MEASURES as LATENCY_MEASURES
@@ -250,6 +251,18 @@ class ObservabilityStore(ABC):
             after: what the last call returned; the first time ``None``, which skips what is stored already unless
                 ``filters.since`` says from when it is wanted.
         """
+
+    def activity(self, since: datetime, until: datetime) -> pd.DataFrame:
+        """Return a row a deployment for the traces that ended in a range of time (`ACTIVITY_COLUMNS`).
+
+        A trace failed when its root did, and took as long as its root. One that began more than a day before may be
+        left out. Adapters that can count where the traces are do so; this reads them.
+        """
+        from .activity import LONGEST_TRACE, summarize
+
+        columns = ("deployment_id", "status", "end_time", "duration_ms")
+        wanted = TelemetryFilter(since=since - LONGEST_TRACE, until=until, limit=None, columns=columns)
+        return summarize(self.traces(wanted), since, until)
 
     @abstractmethod
     def rejects(self, limit: int = 1000) -> pd.DataFrame:

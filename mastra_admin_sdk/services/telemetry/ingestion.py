@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from mastra_admin_sdk.errors import LeaseLost, MastraAdminError
@@ -96,10 +96,21 @@ class Ingester:
 
     def measure_lag(self) -> Lag:
         """Return how many files and bytes wait, and for how many seconds the oldest of their lines has."""
+        behind, offsets = self._find_behind()
+        return make_lag(behind, offsets)
+
+    def measure_lags(self) -> Mapping[str, Lag]:
+        """Return the same for each deployment of which something waits, by its id."""
+        behind, offsets = self._find_behind()
+        owners: dict[str, list[TelemetryFile]] = {}
+        for file in behind:
+            owners.setdefault(file.key.split("/", 1)[0], []).append(file)
+        return {owner: make_lag(files, offsets) for owner, files in owners.items()}
+
+    def _find_behind(self) -> tuple[list[TelemetryFile], Mapping[str, Offset]]:
         files = self._index.refresh()
         offsets = self._read_offsets(files)
-        behind = [file for file in files if is_behind(file, offsets) and has_waiting_line(file, offsets)]
-        return make_lag(behind, offsets)
+        return [file for file in files if is_behind(file, offsets) and has_waiting_line(file, offsets)], offsets
 
     def _run(self, role: HeldLease, stopping: Callable[[], bool]) -> int:
         self._load(role)

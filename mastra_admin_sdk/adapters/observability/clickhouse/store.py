@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,6 +27,7 @@ from . import queries
 from .addresses import Role, check_url, find_embedded, find_server, parse_address
 from .embedded.launcher import EngineLauncher, EngineOptions
 from .parameters import Statement, bind
+from .queries_activity import build_activity
 from .retention import Retention
 from .topology import ONE_MACHINE, Topology
 
@@ -191,6 +193,13 @@ class ClickHouseStore(ObservabilityStore):
         """Return scores."""
         columns = queries.pick_columns(filters, SCORE_COLUMNS)
         return self._read("Reading scores", queries.build_list("scores", filters), columns)
+
+    def activity(self, since: datetime, until: datetime) -> pd.DataFrame:
+        """Return what happened in a range of time, a row a deployment."""
+        from .results import read_any
+
+        statement = build_activity(since, until)
+        return self._ask("Counting traces", statement, lambda client, call: read_any(client, call))
 
     def rejects(self, limit: int = 1000) -> pd.DataFrame:
         """Return lines that could not be stored."""

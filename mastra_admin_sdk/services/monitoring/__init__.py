@@ -1,0 +1,1 @@
+"""How deployments do: health as a DataFrame, figures for Prometheus, and alerts."""

@@ -1,0 +1,34 @@
+"""How deployments do, as methods of `MastraAdmin`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .options import Span, read_span
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .health import HealthService
+
+
+class MonitoringCalls:
+    """Health as a DataFrame."""
+
+    _health: HealthService
+
+    def health(self, window: Span = "5m") -> pd.DataFrame:
+        """Return how each deployment does, as observed just now.
+
+        Parameters:
+            window: for traces: those that ended in this time until now, such as ``"5m"`` or ``"1h"``.
+
+        Returns:
+            A row a deployment, by team, project and name; columns and dtypes of `columns.HEALTH_COLUMNS`, also when
+            there is none. ``frame.attrs`` has ``lag_s`` of the whole home, and whether it is ``supervised``, the
+            ``router`` and the ``engine`` run.
+
+        Example:
+            >>> sick = admin.health().query("healthy < servers or alerts > 0 or error_rate > 0.05")
+        """
+        return self._health.frame(read_span(window, "window"))
