@@ -5,6 +5,7 @@ from __future__ import annotations
 pytest_plugins = [
     "fixtures.cli",
     "fixtures.cli_process",
+    "fixtures.clickhouse",
     "fixtures.homes",
     "fixtures.house",
     "fixtures.mastra",
