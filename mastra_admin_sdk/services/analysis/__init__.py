@@ -1,0 +1,1 @@
+"""What differs between two sets of traces, and recorded inputs sent again."""
