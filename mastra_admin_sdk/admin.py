@@ -20,6 +20,7 @@ from .ports.router import Router
 from .ports.runner import Runner
 from .ports.source import ProjectSource
 from .ports.storage import AdminStorage
+from .services.access.tokens import TokenService
 from .services.actors import Origin, acting
 from .services.background.background import Background, Duty
 from .services.builds.diffs import BuildDiff, compare_builds
@@ -28,6 +29,7 @@ from .services.builds.queue import BuildQueue
 from .services.builds.waiting import BuildWaiter, OnProgress
 from .services.builds.worker import BuildWorker
 from .services.collections import BuildCollection, DeploymentCollection, EventCollection
+from .services.collector.collector import Collector
 from .services.deployments.lifetimes import Ttl
 from .services.deployments.live import PathToLive
 from .services.deployments.previews import read_ttl
@@ -49,6 +51,7 @@ from .services.supervision.supervisor import Supervisor
 from .services.telemetry.ingestion import Ingester
 from .services.telemetry.reads import TelemetryReads
 from .services.telemetry.service import TelemetryService
+from .services.telemetry.writing import TelemetryWriter
 from .services.triggers.schedules import ROLE as SCHEDULER
 from .services.triggers.schedules import Scheduler, ScheduleService
 from .services.triggers.watching import REMOTE_ROLE as POLLER
@@ -155,6 +158,9 @@ class MastraAdmin(TelemetryReads):
         self.events = EventCollection(parts)
         self.schedules = ScheduleService(parts, resolver)
         self.webhooks = WebhookService(parts, resolver, deployments)
+        self.tokens = TokenService(parts, resolver)
+        self._writer = TelemetryWriter(self.home.telemetry)
+        self.collector = Collector(parts, self.tokens, self._writer)
 
     # --- the parts ----------------------------------------------------------------------------------------------------
 
@@ -370,6 +376,7 @@ class MastraAdmin(TelemetryReads):
         atexit.unregister(self._at_exit)
         self._waiter.close()
         self._background.stop()
+        self._writer.close()
         self._parts.leases.close()
         self._parts.observability.close()
         if self._owns_storage:

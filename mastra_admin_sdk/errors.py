@@ -26,6 +26,8 @@
     │   ├── EngineUnavailable      the analytics engine can't be reached or started
     │   ├── QueryError             the engine refused or failed a query
     │   └── WriteFailed            telemetry could not be put on the disk
+    ├── AccessDenied               a token isn't for what was asked for
+    │   └── InvalidToken           a token isn't known, has expired or was revoked
     ├── SecretError                a secret can't be read or written
     ├── ToolMissing                a program that is needed isn't there
     └── ForkedProcess              an object was used after a fork
@@ -188,6 +190,14 @@ class QueryError(ObservabilityError):
 
 class WriteFailed(ObservabilityError):
     """Raised when telemetry can't be put on the disk: it is full, failed, or can't be written."""
+
+
+class AccessDenied(MastraAdminError):
+    """Raised when a token is good, but not for what was asked for."""
+
+
+class InvalidToken(AccessDenied):
+    """Raised when a token isn't known, has expired or was revoked."""
 
 
 class SecretError(MastraAdminError):

@@ -18,6 +18,7 @@ from .tokens import is_token
 
 _OPEN_ENDPOINTS = frozenset({"static", "health.show_health", "pages.sign_in.show", "pages.sign_in.sign_in"})
 _HOOKS = "hooks.receive"
+_COLLECTOR = "collector"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _SIGNED_IN = "signed_in"
 
@@ -27,9 +28,9 @@ def guard(app: Flask) -> None:
 
     @app.before_request
     def check() -> AnyResponse | None:
-        if request.endpoint == _HOOKS:
-            # Its sender is no browser, comes under the name of a tunnel, and proves itself with another secret. No
-            # session is looked at.
+        if request.endpoint == _HOOKS or request.blueprint == _COLLECTOR:
+            # Its sender is no browser, comes under the name of a tunnel or proxy, and proves itself with another
+            # secret. No session is looked at.
             return None
         _check_host()
         bearer = _is_bearer()

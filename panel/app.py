@@ -8,7 +8,7 @@ from flask import Flask
 
 from mastra_admin_sdk import MastraAdmin
 
-from . import api, live, pages
+from . import api, collector, live, pages
 from .access import guard, is_signed_in
 from .context import EXTENSION, Panel
 from .glance import Glance
@@ -60,7 +60,7 @@ def create_app(
     guard(app)
     add_filters(app)
     app.context_processor(lambda: {"is_signed_in": is_signed_in()})
-    for part in (api, pages, live):
+    for part in (api, collector, pages, live):
         part.register(app)
     return app
 

@@ -18,6 +18,8 @@ MOST_VIEWERS = 200
 """Websockets at once. Each takes a thread of the server, and pages need some too."""
 MOST_DELIVERIES = 30
 """Deliveries of a project's webhook in a minute."""
+MOST_COLLECTED = 4
+"""Requests with telemetry that are worked on at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Panel:
     stopping: threading.Event = field(default_factory=threading.Event)
     deliveries: RateLimit = field(default_factory=lambda: RateLimit(MOST_DELIVERIES, 60.0))
     viewers: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(MOST_VIEWERS))
+    collecting: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(MOST_COLLECTED))
 
 
 def current_panel() -> Panel:

@@ -14,6 +14,8 @@ _STATUSES: tuple[tuple[type[MastraAdminError], int], ...] = (
     (errors.InvalidInput, 400),
     (errors.QueryError, 400),
     (errors.NotFound, 404),
+    (errors.InvalidToken, 401),
+    (errors.AccessDenied, 403),
     (errors.Conflict, 409),
     (errors.BuildError, 422),
     (errors.SourceError, 422),
@@ -26,6 +28,8 @@ _STATUSES: tuple[tuple[type[MastraAdminError], int], ...] = (
     (errors.ToolMissing, 503),
 )
 """HTTP status by error, the first that fits; 500 for the rest."""
+
+_PROGRAMS = ("/api/", "/hooks/", "/v1/", "/ai/")
 
 
 class Refused(MastraAdminError):
@@ -61,8 +65,8 @@ def find_status(error: MastraAdminError) -> int:
 
 
 def wants_json() -> bool:
-    """True when the request is one of a program: under ``/api`` or ``/hooks``, or for ``/health``."""
-    return request.path.startswith(("/api/", "/hooks/")) or request.path in {"/api", "/health"}
+    """True when the request is one of a program: to the API, a webhook or the collector, or for ``/health``."""
+    return request.path.startswith(_PROGRAMS) or request.path in {"/api", "/health"}
 
 
 def _answer_known(error: MastraAdminError) -> Response:

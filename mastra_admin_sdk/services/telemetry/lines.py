@@ -11,6 +11,8 @@ from typing import Any
 
 from mastra_admin_sdk.ports.observability import Stream
 
+from .cutting import LONGEST_TEXT, cut_data
+
 
 class LineType(StrEnum):
     """What a line tells."""
@@ -60,8 +62,19 @@ Policy = Callable[[LineOwner, Sequence[TelemetryLine]], Sequence[TelemetryLine]]
 def encode_line(owner: LineOwner, line: TelemetryLine, *, line_id: str, now_ms: int) -> bytes:
     """Return a line as it stands in a file, with its line end.
 
-    Numbers that JSON doesn't have (``nan``, ``inf``) become ``null``; what is no JSON at all becomes text.
+    Numbers that JSON doesn't have (``nan``, ``inf``) become ``null``; what is no JSON at all becomes text. What is too
+    long or nested too deep is cut, with a mark that says so.
     """
+    try:
+        encoded = _encode(owner, line, line.data, line_id, now_ms)
+        if len(encoded) <= LONGEST_TEXT:
+            return encoded
+    except RecursionError:  # nested deeper than Python goes
+        pass
+    return _encode(owner, line, cut_data(line.data), line_id, now_ms)
+
+
+def _encode(owner: LineOwner, line: TelemetryLine, data: Mapping[str, Any], line_id: str, now_ms: int) -> bytes:
     record = {
         "id": line.id or line_id,
         "type": line.type.value,
@@ -71,7 +84,7 @@ def encode_line(owner: LineOwner, line: TelemetryLine, *, line_id: str, now_ms: 
         "buildId": owner.build_id,
         "processId": owner.process_id,
         "timestamp": now_ms if line.timestamp_ms is None else line.timestamp_ms,
-        "data": line.data,
+        "data": data,
     }
     # Half of a surrogate pair, which JSON can name and UTF-8 can't hold, becomes a question mark.
     return _dump(record).encode("utf-8", "replace") + b"\n"
