@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 pytest_plugins = [
+    "fixtures.clickhouse",  # first: others import it
     "fixtures.cli",
     "fixtures.cli_process",
-    "fixtures.clickhouse",
     "fixtures.homes",
     "fixtures.house",
     "fixtures.mastra",
