@@ -205,9 +205,11 @@ class ObservabilityStore(ABC):
     def scores(self, filters: TelemetryFilter) -> pd.DataFrame:
         """Return scores, newest first (`SCORE_COLUMNS`)."""
 
+    @abstractmethod
     def feedback(self, filters: TelemetryFilter) -> pd.DataFrame:
         """Return feedback, newest first (`FEEDBACK_COLUMNS`)."""
 
+    @abstractmethod
     def latency(self, filters: TelemetryFilter, grouping: Grouping) -> pd.DataFrame:
         """Return how long ended spans took: the columns of the grouping, then `LATENCY_MEASURES`.
 
@@ -215,6 +217,7 @@ class ObservabilityStore(ABC):
         (``oldest`` when there are any), ``most`` by count (else), or ``slowest`` by ``p95_ms``.
         """
 
+    @abstractmethod
     def usage(self, filters: TelemetryFilter, grouping: Grouping) -> pd.DataFrame:
         """Return tokens and cost: the columns of the grouping, then `USAGE_MEASURES`.
 
@@ -222,6 +225,7 @@ class ObservabilityStore(ABC):
         is ``oldest``, ``newest`` or ``most`` by all tokens, as in `latency`.
         """
 
+    @abstractmethod
     def errors(self, filters: TelemetryFilter) -> pd.DataFrame:
         """Return a row for each kind of error, the most frequent first (`ERROR_COLUMNS`).
 
@@ -229,18 +233,22 @@ class ObservabilityStore(ABC):
         ``most``, ``newest`` or ``oldest``.
         """
 
+    @abstractmethod
     def threads(self, filters: TelemetryFilter) -> pd.DataFrame:
         """Return a row a thread, the one that was last used first (`THREAD_COLUMNS`); filters as in `traces`."""
 
+    @abstractmethod
     def count(self, listing: Listing, filters: TelemetryFilter) -> int:
         """Return how many rows a listing would have without its limit."""
 
+    @abstractmethod
     def iterate(self, listing: Listing, filters: TelemetryFilter, rows: int) -> Iterator[pd.DataFrame]:
         """Yield a listing in parts of at most ``rows`` rows; memory is bounded by one part, here and in the engine.
 
         Closing the iterator ends the query.
         """
 
+    @abstractmethod
     def follow(
         self, listing: Listing, filters: TelemetryFilter, after: Cursor | None = None
     ) -> tuple[pd.DataFrame, Cursor]:

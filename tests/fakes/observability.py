@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
+from mastra_admin_sdk.adapters.observability.clickhouse import queries
 from mastra_admin_sdk.adapters.observability.clickhouse.frames import Dtype, find_dtype, make_frame
-from mastra_admin_sdk.adapters.observability.clickhouse.queries import build_list, build_spans, build_traces
-from mastra_admin_sdk.errors import QueryError
+from mastra_admin_sdk.errors import InvalidInput, QueryError
 from mastra_admin_sdk.ports.observability import (
-    LOG_COLUMNS,
-    METRIC_COLUMNS,
+    ERROR_COLUMNS,
+    LATENCY_MEASURES,
     REJECT_COLUMNS,
-    SCORE_COLUMNS,
     SPAN_COLUMNS,
+    THREAD_COLUMNS,
     TRACE_COLUMNS,
+    USAGE_MEASURES,
     Chunk,
+    Cursor,
+    Grouping,
+    Listing,
     ObservabilityStore,
     Stream,
     TelemetryFilter,
 )
+
+from . import observability_questions as questions
 
 _LONE_SURROGATE = re.compile(
     rb"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
@@ -81,42 +87,90 @@ class FakeObservabilityStore(ObservabilityStore):
                 position += len(raw) + 1
 
     def spans(self, filters: TelemetryFilter) -> pd.DataFrame:
-        build_spans(filters)  # refuses what the store refuses
-        names = ("project_id", "deployment_ids", "build_id", "trace_id", "type", "status", "name")
-        rows = _match(self._list_spans(), filters, (*names, "thread_id", "resource_id"), "start_time")
-        rows = _search(rows, filters, ("name", "input", "output", "error"))
-        return _answer(_cut(_sort(rows, filters, "start_time"), filters), filters, SPAN_COLUMNS)
+        return self._list(Listing.SPANS, filters)
 
     def logs(self, filters: TelemetryFilter) -> pd.DataFrame:
-        build_list("logs", filters)
-        return self._list(filters, "log", LOG_COLUMNS, "message")
+        return self._list(Listing.LOGS, filters)
 
     def metrics(self, filters: TelemetryFilter) -> pd.DataFrame:
-        build_list("metrics", filters)
-        return self._list(filters, "metric", METRIC_COLUMNS, "name")
+        return self._list(Listing.METRICS, filters)
 
     def scores(self, filters: TelemetryFilter) -> pd.DataFrame:
-        build_list("scores", filters)
-        return self._list(filters, "score", SCORE_COLUMNS, "reason")
+        return self._list(Listing.SCORES, filters)
+
+    def feedback(self, filters: TelemetryFilter) -> pd.DataFrame:
+        return self._list(Listing.FEEDBACK, filters)
 
     def traces(self, filters: TelemetryFilter) -> pd.DataFrame:
-        build_traces(filters)
+        return self._list(Listing.TRACES, filters)
+
+    def latency(self, filters: TelemetryFilter, grouping: Grouping) -> pd.DataFrame:
+        queries.build_latency(filters, grouping)
+        ended = [row for row in questions.match(self._list_spans(), filters, queries.SPANS) if row["end_time"]]
+        rows = self._group(ended, grouping, questions.measure_latency)
+        rows = questions.sort_groups(rows, _list_times(grouping), filters.order, {"most": "count", "slowest": "p95_ms"})
+        return _answer(rows, filters, (*queries.list_group_columns(grouping), *LATENCY_MEASURES))
+
+    def usage(self, filters: TelemetryFilter, grouping: Grouping) -> pd.DataFrame:
+        queries.build_usage(filters, grouping)
+        found = questions.match(self._list_spans(), filters, queries.SPANS)
+        counted = questions.count_once(found, self._list_spans())
+        rows = self._group(counted, grouping, lambda rows: questions.measure_usage(rows, filters.prices))
+        rows = questions.sort_groups(rows, _list_times(grouping), filters.order, {"most": "total_tokens"})
+        return _answer(rows, filters, (*queries.list_group_columns(grouping), *USAGE_MEASURES))
+
+    def errors(self, filters: TelemetryFilter) -> pd.DataFrame:
+        queries.build_errors(filters)
+        failed = [row for row in self._list_spans() if row["status"] == "error"]
+        rows = questions.group_errors(questions.match(failed, filters, queries.SPANS))
+        orders = {"most": ("count", True), "newest": ("last_seen", True), "oldest": ("first_seen", False)}
+        name, is_reverse = orders[filters.order or "most"]
+        rows.sort(key=lambda row: (row[name], row["last_seen"]), reverse=is_reverse)
+        return _answer(rows, filters, ERROR_COLUMNS)
+
+    def threads(self, filters: TelemetryFilter) -> pd.DataFrame:
+        queries.build_threads(filters)
         groups: dict[str, list[dict[str, Any]]] = {}
-        for row in _match(self._list_spans(), filters, ("project_id", "deployment_ids", "build_id", "trace_id"), None):
-            groups.setdefault(row["trace_id"], []).append(row)
-        rows = [_summarize(spans) for spans in groups.values()]
-        rows = _match(rows, filters, ("type", "status", "name", "thread_id", "resource_id"), "start_time")
-        rows = _search(rows, filters, ("name",))
-        return _answer(_cut(_sort(rows, filters, "start_time"), filters), filters, TRACE_COLUMNS)
+        for row in self._list_traces(filters):
+            groups.setdefault(row["thread_id"], []).append(row)
+        rows = [questions.summarize_thread(traces) for thread, traces in groups.items() if thread]
+        orders = {"newest": ("last_seen", True), "oldest": ("first_seen", False), "most": ("traces", True)}
+        name, is_reverse = orders[filters.order or "newest"]
+        rows.sort(key=lambda row: row[name], reverse=is_reverse)
+        return _answer(rows, filters, THREAD_COLUMNS)
+
+    def count(self, listing: Listing, filters: TelemetryFilter) -> int:
+        return len(self._find(listing, filters))
+
+    def iterate(self, listing: Listing, filters: TelemetryFilter, rows: int) -> Iterator[pd.DataFrame]:
+        found = self._find(listing, filters)[: filters.limit]
+        for start in range(0, len(found), rows):
+            part = found[start : start + rows]
+            yield _answer(part, replace(filters, limit=None), _find_columns(listing))
+
+    def follow(
+        self, listing: Listing, filters: TelemetryFilter, after: Cursor | None = None
+    ) -> tuple[pd.DataFrame, Cursor]:
+        subject = queries.SPANS if listing is Listing.SPANS else queries.LISTS.get(listing)
+        if subject is None or listing not in {Listing.SPANS, Listing.LOGS}:
+            raise InvalidInput(f"The {listing} can't be followed.", hint="Spans and logs can.")
+        queries.build_arrivals(subject, filters, Cursor())
+        rows = list(self._finished.values() if listing is Listing.SPANS else self._points["log"].values())
+        start = after.position[0] if after else 0 if filters.since else len(rows)
+        found = [(place, row) for place, row in enumerate(rows) if place >= start]
+        matching = questions.match([row for _, row in found], filters, subject)[: filters.limit]
+        is_whole = filters.limit is None or len(matching) < filters.limit
+        last = len(rows) if is_whole else next(place for place, row in found if row is matching[-1]) + 1
+        return _answer(matching, replace(filters, limit=None), _find_columns(listing)), Cursor((last,))
 
     def trace(self, trace_id: str) -> pd.DataFrame:
         rows = [row for row in self._list_spans() if row["trace_id"] == trace_id]
         rows.sort(key=lambda row: (row["start_time"], row["span_id"]))
-        return _answer(rows, TelemetryFilter(), SPAN_COLUMNS)
+        return _answer(rows, TelemetryFilter(limit=None), SPAN_COLUMNS)
 
     def rejects(self, limit: int = 1000) -> pd.DataFrame:
         rows = sorted(self._rejects.values(), key=lambda row: (-row["time"].timestamp(), row["path"], row["position"]))
-        return _answer(rows[:limit], TelemetryFilter(), REJECT_COLUMNS)
+        return _answer(rows[:limit], TelemetryFilter(limit=None), REJECT_COLUMNS)
 
     def count_rejects(self) -> int:
         return len(self._rejects)
@@ -124,11 +178,43 @@ class FakeObservabilityStore(ObservabilityStore):
     def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
         raise QueryError("Telemetry in memory knows no SQL.")
 
-    def _list(self, filters: TelemetryFilter, kind: str, columns: Sequence[str], text: str) -> pd.DataFrame:
-        names = ("project_id", "deployment_ids", "build_id", "trace_id", "level", "name")
-        rows = _match(self._points[kind].values(), filters, names, "timestamp")
-        rows = _search(rows, filters, (text,))
-        return _answer(_cut(_sort(rows, filters, "timestamp"), filters), filters, columns)
+    def _list(self, listing: Listing, filters: TelemetryFilter) -> pd.DataFrame:
+        return _answer(self._find(listing, filters), filters, _find_columns(listing), is_counted=listing != "traces")
+
+    def _find(self, listing: Listing, filters: TelemetryFilter) -> list[dict[str, Any]]:
+        """Return all rows of a listing that match, in their order."""
+        if listing is Listing.TRACES:
+            queries.build_traces(filters)  # refuses what the store refuses
+            return _sort(self._list_traces(filters), filters, "start_time")
+        subject = queries.SPANS if listing is Listing.SPANS else queries.LISTS[listing]
+        queries.build_list(subject, filters)
+        stored = self._list_spans() if listing is Listing.SPANS else self._points[_KINDS[listing]].values()
+        return _sort(questions.match(stored, filters, subject), filters, subject.time)
+
+    def _list_traces(self, filters: TelemetryFilter) -> list[dict[str, Any]]:
+        fields = queries.SPANS.fields
+        of_spans = {name: fields[name] for name in ("project_id", "deployment_ids", "build_id", "trace_id")}
+        of_any = {name: fields[name] for name in ("model", "entity_id")}
+        groups: dict[str, list[dict[str, Any]]] = {}
+        for row in questions.match_fields(self._list_spans(), filters, of_spans):
+            groups.setdefault(row["trace_id"], []).append(row)
+        chosen = [
+            spans
+            for spans in groups.values()
+            if questions.search(questions.match_fields(spans, filters, of_any), filters, queries.SPANS)
+        ]
+        rows = [questions.summarize_trace(spans, filters.prices) for spans in chosen]
+        of_traces = {name: name for name in ("type", "status", "name", "thread_id", "resource_id")}
+        return questions.within(questions.match_fields(rows, filters, of_traces), filters, "start_time")
+
+    def _group(
+        self, rows: list[dict[str, Any]], grouping: Grouping, measure: Callable[[list[dict[str, Any]]], dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        names = queries.list_group_columns(grouping)
+        return [
+            {**dict(zip(names, key, strict=True)), **measure(found)}
+            for key, found in questions.group(rows, grouping).items()
+        ]
 
     def _list_spans(self) -> list[dict[str, Any]]:
         return [*self._finished.values(), *(row for key, row in self._open.items() if key not in self._finished)]
@@ -216,7 +302,7 @@ def _read_span(data: dict[str, Any]) -> dict[str, Any]:
     usage = attributes.get("usage") or {}
     error = data.get("errorInfo")
     return {
-        **{name: _text(data.get(_camel(name))) for name in ("name", "type", "entity_id", "entity_name")},
+        **{name: _text(data.get(_camel(name))) for name in ("name", "type", "entity_type", "entity_id", "entity_name")},
         "span_id": data["id"],
         "trace_id": data["traceId"],
         "parent_span_id": _text(data.get("parentSpanId")),
@@ -242,66 +328,36 @@ def _find_end(line: dict[str, Any], data: dict[str, Any], row: dict[str, Any]) -
     return end
 
 
-def _summarize(spans: list[dict[str, Any]]) -> dict[str, Any]:
-    root = min(spans, key=lambda row: (not row["is_root"], row["parent_span_id"] != "", row["start_time"]))
-    counted = [row for row in spans if row["type"] == "model_generation"] or spans
-    is_over = all(row["status"] != "running" for row in spans)
-    start = min(row["start_time"] for row in spans)
-    end = max(row["end_time"] for row in spans) if is_over else None
-    names = ("trace_id", "name", "type", "status", "project_id", "deployment_id", "build_id", "entity_id")
-    by_time = sorted(spans, key=lambda row: row["start_time"])
-    return {
-        **{name: root[name] for name in names},
-        "start_time": start,
-        "end_time": end,
-        "duration_ms": (end - start) / timedelta(milliseconds=1) if end else None,
-        "spans": len(spans),
-        "errors": sum(row["status"] == "error" for row in spans),
-        **{name: _add(row[name] for row in counted) for name in ("input_tokens", "output_tokens")},
-        **{name: next((row[name] for row in by_time if row[name]), "") for name in ("thread_id", "resource_id")},
-    }
-
-
-def _match(
-    rows: Iterable[dict[str, Any]], filters: TelemetryFilter, names: Sequence[str], time: str | None
-) -> list[dict[str, Any]]:
-    wanted = {name: getattr(filters, name) for name in names if getattr(filters, name) is not None}
-    found = [row for row in rows if all(_is_among(row, name, value) for name, value in wanted.items())]
-    if time and filters.since:
-        found = [row for row in found if row[time] >= filters.since]
-    if time and filters.until:
-        found = [row for row in found if row[time] < filters.until]
-    return found
-
-
-def _is_among(row: dict[str, Any], name: str, wanted: Any) -> bool:
-    found = row.get("deployment_id" if name == "deployment_ids" else name)
-    return found == wanted if isinstance(wanted, str) else found in wanted
-
-
-def _search(rows: list[dict[str, Any]], filters: TelemetryFilter, names: Sequence[str]) -> list[dict[str, Any]]:
-    if not filters.text:
-        return rows
-    return [row for row in rows if any(filters.text.casefold() in str(row[name]).casefold() for name in names)]
-
-
 def _sort(rows: list[dict[str, Any]], filters: TelemetryFilter, time: str) -> list[dict[str, Any]]:
     if filters.order == "slowest":
         return sorted(rows, key=lambda row: -(row["duration_ms"] if row["duration_ms"] is not None else -1e18))
     return sorted(rows, key=lambda row: row[time], reverse=filters.order in {None, "newest"})
 
 
-def _cut(rows: list[dict[str, Any]], filters: TelemetryFilter) -> list[dict[str, Any]]:
-    return rows if filters.limit is None else rows[: filters.limit]
-
-
-def _answer(rows: list[dict[str, Any]], filters: TelemetryFilter, columns: Sequence[str]) -> pd.DataFrame:
-    names = filters.columns or columns
+def _answer(
+    rows: list[dict[str, Any]], filters: TelemetryFilter, columns: Sequence[str], *, is_counted: bool = False
+) -> pd.DataFrame:
+    names = queries.pick_columns(filters, columns)
+    is_cut = filters.limit is not None and len(rows) > filters.limit
+    total = len(rows) if is_counted and not filters.text and not filters.attributes else None
+    rows = rows if filters.limit is None else rows[: filters.limit]
     arrays = {
         name: pa.chunked_array([pa.array([row.get(name) for row in rows], _TYPES.get(find_dtype(name), pa.string()))])
         for name in names
     }
-    return make_frame(pa.table(arrays), names)
+    frame = make_frame(pa.table(arrays), names)
+    frame.attrs = {"truncated": is_cut, **({"total": total} if is_cut else {})}
+    return frame
+
+
+def _find_columns(listing: Listing) -> Sequence[str]:
+    if listing is Listing.TRACES:
+        return TRACE_COLUMNS
+    return SPAN_COLUMNS if listing is Listing.SPANS else queries.LISTS[listing].columns
+
+
+def _list_times(grouping: Grouping) -> list[str]:
+    return [name for name in queries.list_group_columns(grouping) if find_dtype(name) is Dtype.TIME]
 
 
 def _parse_time(value: Any) -> datetime | None:
@@ -323,16 +379,24 @@ def _text(value: Any) -> str:
     return "" if value is None else value if isinstance(value, str) else _json(value)
 
 
+def _number(value: Any) -> float | None:
+    try:
+        return None if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None
+
+
 def _camel(name: str) -> str:
     head, *tail = name.split("_")
     return head + "".join(part.capitalize() for part in tail)
 
 
-def _add(values: Iterable[int | None]) -> int | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
-
-
+_KINDS = {
+    Listing.LOGS: "log",
+    Listing.METRICS: "metric",
+    Listing.SCORES: "score",
+    Listing.FEEDBACK: "feedback",
+}
 _CONTEXT = ("thread_id", "resource_id", "run_id")
 _READERS = {
     "log": lambda data: {
@@ -353,5 +417,11 @@ _READERS = {
         "reason": _text(data.get("reason")),
         "data": _json(data),
     },
-    "feedback": lambda data: {"name": _text(data.get("feedbackType")), "value": _text(data.get("value"))},
+    "feedback": lambda data: {
+        "name": _text(data.get("feedbackType")),
+        "label": _text(data.get("value")),
+        "value": _number(data.get("value")),
+        "comment": _text(data.get("comment")),
+        "data": _json(data),
+    },
 }

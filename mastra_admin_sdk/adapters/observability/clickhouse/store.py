@@ -4,36 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mastra_admin_sdk.errors import EngineUnavailable, InvalidInput, ObservabilityError
 from mastra_admin_sdk.home import Home, open_home
-from mastra_admin_sdk.ports.observability import (
-    LOG_COLUMNS,
-    METRIC_COLUMNS,
-    REJECT_COLUMNS,
-    SCORE_COLUMNS,
-    SPAN_COLUMNS,
-    TRACE_COLUMNS,
-    Chunk,
-    ObservabilityStore,
-    TelemetryFilter,
-)
+from mastra_admin_sdk.ports.observability import Chunk
 
-from . import queries
 from .addresses import Role, check_url, find_embedded, find_server, parse_address
 from .embedded.launcher import EngineLauncher, EngineOptions
-from .parameters import Statement, bind
-from .queries_activity import build_activity
+from .parameters import Statement
+from .reading import Answers
 from .retention import Retention
 from .topology import ONE_MACHINE, Topology
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from .clients import Clients
     from .inserts import Inserter
     from .migration_lock import MigrationLock
@@ -54,7 +40,7 @@ _SERVER_SETTINGS: dict[str, Any] = {
 }
 
 
-class ClickHouseStore(ObservabilityStore):
+class ClickHouseStore(Answers):
     """Stores and reads telemetry over ClickHouse's native protocol.
 
     Parameters:
@@ -163,59 +149,6 @@ class ClickHouseStore(ObservabilityStore):
         if inserter is not None:
             self._repeat(lambda: inserter.insert(chunks))
 
-    def spans(self, filters: TelemetryFilter) -> pd.DataFrame:
-        """Return spans."""
-        columns = queries.pick_columns(filters, SPAN_COLUMNS)
-        return self._read("Reading spans", queries.build_spans(filters, running=self._has_open_spans()), columns)
-
-    def logs(self, filters: TelemetryFilter) -> pd.DataFrame:
-        """Return log lines."""
-        columns = queries.pick_columns(filters, LOG_COLUMNS)
-        return self._read("Reading logs", queries.build_list("logs", filters), columns)
-
-    def traces(self, filters: TelemetryFilter) -> pd.DataFrame:
-        """Return a row a trace."""
-        columns = queries.pick_columns(filters, TRACE_COLUMNS)
-        return self._read("Reading traces", queries.build_traces(filters, running=self._has_open_spans()), columns)
-
-    def trace(self, trace_id: str) -> pd.DataFrame:
-        """Return all spans of one trace."""
-        return self._read(
-            f"Reading trace {trace_id}", queries.build_trace(trace_id, running=self._has_open_spans()), SPAN_COLUMNS
-        )
-
-    def metrics(self, filters: TelemetryFilter) -> pd.DataFrame:
-        """Return metric points."""
-        columns = queries.pick_columns(filters, METRIC_COLUMNS)
-        return self._read("Reading metrics", queries.build_list("metrics", filters), columns)
-
-    def scores(self, filters: TelemetryFilter) -> pd.DataFrame:
-        """Return scores."""
-        columns = queries.pick_columns(filters, SCORE_COLUMNS)
-        return self._read("Reading scores", queries.build_list("scores", filters), columns)
-
-    def activity(self, since: datetime, until: datetime) -> pd.DataFrame:
-        """Return what happened in a range of time, a row a deployment."""
-        from .results import read_any
-
-        statement = build_activity(since, until)
-        return self._ask("Counting traces", statement, lambda client, call: read_any(client, call))
-
-    def rejects(self, limit: int = 1000) -> pd.DataFrame:
-        """Return lines that could not be stored."""
-        return self._read("Reading rejected lines", queries.build_rejects(limit), REJECT_COLUMNS)
-
-    def count_rejects(self) -> int:
-        """Return how many lines could not be stored."""
-        return int(self.sql(queries.COUNT_REJECTS)["lines"].iloc[0])
-
-    def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
-        """Run one read-only query."""
-        from .results import read_any
-
-        statement = bind(query, parameters)
-        return self._ask("The query", statement, lambda client, call: read_any(client, call))
-
     def describe(self) -> str:
         """Return what this is, without any password."""
         if self._home is not None:
@@ -226,26 +159,32 @@ class ClickHouseStore(ObservabilityStore):
     def __repr__(self) -> str:
         return f"ClickHouseStore({self.describe()})"
 
-    def _has_open_spans(self) -> bool:
-        # A span that ends after this look is found among the finished ones; one that begins is seen by the next read.
-        return bool(self._read("Counting open spans", queries.build_open_count(), ["spans"])["spans"].iloc[0])
-
-    def _read(self, what: str, statement: Statement, columns: Sequence[str]) -> pd.DataFrame:
-        from .frames import make_frame
-
-        return self._ask(what, statement, lambda client, call: make_frame(client.query_arrow(**call), columns))
-
     def _ask(self, what: str, statement: Statement, read: Callable[[Any, dict[str, Any]], T]) -> T:
         from .clients import make_call
 
         self.init()
 
         def ask() -> T:
-            settings = {"max_execution_time": int(self._timeout)} | ({} if self._home else _SERVER_SETTINGS)
             with self._open().lend(Role.READER, what, statement.sql) as client:
-                return read(client, make_call(client, statement, settings))
+                return read(client, make_call(client, statement, self._query_settings))
 
         return self._repeat(ask)
+
+    def _stream(self, what: str, statement: Statement) -> Iterator[Any]:
+        import pyarrow as pa
+
+        from .clients import make_call
+
+        self.init()
+        # What has been handed on can't be read again: unlike others, this is tried once.
+        with self._open().lend(Role.READER, what, statement.sql) as client:
+            reader = client.query_arrow_stream(**make_call(client, statement, self._query_settings))
+            for batch in reader:
+                yield pa.Table.from_batches([batch])
+
+    @property
+    def _query_settings(self) -> dict[str, Any]:
+        return {"max_execution_time": int(self._timeout)} | ({} if self._home else _SERVER_SETTINGS)
 
     def _open(self) -> Clients:
         from .clients import Clients

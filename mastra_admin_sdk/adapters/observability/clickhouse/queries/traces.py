@@ -1,0 +1,150 @@
+"""Traces and threads: what the spans of each come to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from mastra_admin_sdk.adapters.observability.clickhouse.parameters import Statement
+from mastra_admin_sdk.ports.observability import SPAN_COLUMNS, THREAD_COLUMNS, TRACE_COLUMNS, TelemetryFilter
+
+from .conditions import (
+    SPANS,
+    Conditions,
+    match_around,
+    match_attributes,
+    match_fields,
+    match_text,
+    match_time,
+    refuse_unknown,
+)
+from .lists import TIME_ORDERS, list_sources
+from .prices import bind_prices, find_price, multiply
+from .selections import find_order, limit_to, list_expressions, make_statement, pick_columns
+
+MARGIN = timedelta(days=1)
+"""How long a trace may take and still be whole in a list that begins in the middle of it."""
+
+_OF_SPANS = ("project_id", "deployment_ids", "build_id", "trace_id")
+_OF_ANY_SPAN = ("model", "entity_id")
+_OF_TRACES = ("type", "status", "name", "thread_id", "resource_id")
+_NEEDED = (
+    "trace_id, span_id, parent_span_id, name, type, status, start_time, end_time, project_id, deployment_id, "
+    "build_id, entity_id, model, provider, input_tokens, output_tokens, thread_id, resource_id, is_root"
+)
+
+
+def build_trace(trace_id: str, *, running: bool = True) -> Statement:
+    """Return all spans of one trace, oldest first."""
+    names = ", ".join(SPAN_COLUMNS)
+    tables = list_sources(None, running)
+    parts = [f"SELECT {names} FROM {table} WHERE trace_id = {{trace_id:String}}" for table in tables]
+    sql = f"SELECT {list_expressions(SPAN_COLUMNS)} FROM ({' UNION ALL '.join(parts)}) ORDER BY start_time, span_id"
+    return make_statement(sql, {"trace_id": trace_id})
+
+
+def build_traces(filters: TelemetryFilter, *, running: bool = True) -> Statement:
+    """Return a row a trace: the root's name, type and status, and what all its spans come to.
+
+    Its root is the span without a parent, or the earliest one as long as that one isn't known.
+    """
+    columns = pick_columns(filters, TRACE_COLUMNS)
+    orders = {name: f"start_time {direction}" for name, direction in TIME_ORDERS.items()}
+    order = find_order(filters, {**orders, "slowest": "duration_ms DESC NULLS LAST"})
+    source, conditions = _list_traces(filters, running, has_cost="cost" in columns)
+    sql = f"SELECT {list_expressions(columns)} FROM ({source}) ORDER BY {order}, trace_id{limit_to(filters)}"
+    return make_statement(sql, conditions.values)
+
+
+def build_trace_count(filters: TelemetryFilter, *, running: bool = True) -> Statement:
+    """Return how many traces match."""
+    source, conditions = _list_traces(filters, running, has_cost=False)
+    return make_statement(f"SELECT count() AS rows FROM ({source})", conditions.values)
+
+
+def build_threads(filters: TelemetryFilter, *, running: bool = True) -> Statement:
+    """Return a row a thread: what its traces come to."""
+    columns = pick_columns(filters, THREAD_COLUMNS)
+    order = find_order(
+        filters, {"newest": "last_seen DESC", "oldest": "first_seen", "most": "traces DESC, last_seen DESC"}
+    )
+    source, conditions = _list_traces(replace(filters, order=None), running, has_cost="cost" in columns)
+    sql = (
+        f"SELECT {list_expressions(columns)} FROM (SELECT * EXCEPT (any_cost), any_cost AS cost FROM ({_THREADS} "
+        f"FROM ({source}) AS t WHERE t.thread_id != '' GROUP BY t.thread_id)) "
+        f"ORDER BY {order}, thread_id{limit_to(filters)}"
+    )
+    return make_statement(sql, conditions.values)
+
+
+def _list_traces(filters: TelemetryFilter, running: bool, *, has_cost: bool) -> tuple[str, Conditions]:
+    refuse_unknown("traces", filters, SPANS.fields)
+    tables = list_sources(None, running)
+    of_spans = match_fields({name: SPANS.fields[name] for name in _OF_SPANS}, filters)
+    around = match_around(filters, "start_time", MARGIN)
+    chosen = _choose(filters, of_spans + around, tables)
+    where = of_spans + around + chosen
+    parts = " UNION ALL ".join(f"SELECT {_NEEDED} FROM {table}{where.where}" for table in tables)
+    having = match_fields({name: name for name in _OF_TRACES}, filters) + match_time(filters, "start_time")
+    prices = filters.prices if has_cost else ()
+    price = find_price(prices, "s.")
+    cost = multiply("price", "s.input_tokens", "s.output_tokens") if prices else "CAST(NULL, 'Nullable(Float64)')"
+    grouped = (
+        f"SELECT *, {price} AS price, {cost} AS span_cost FROM ({parts}) AS s" if prices else f"SELECT * FROM ({parts})"
+    )
+    source = (
+        "SELECT * EXCEPT (began, ended), began AS start_time, ended AS end_time, "
+        f"dateDiff('millisecond', began, ended) AS duration_ms FROM "
+        f"({_SUMMARY}, {_COST if prices else _NO_COST} AS cost FROM ({grouped}) AS s GROUP BY trace_id){having.where}"
+    )
+    return source, where + having + Conditions((), bind_prices(prices))
+
+
+def _choose(filters: TelemetryFilter, within: Conditions, tables: tuple[str, ...]) -> Conditions:
+    """Return the condition that a trace has a span such as is looked for."""
+    wanted = match_fields({name: SPANS.fields[name] for name in _OF_ANY_SPAN}, filters)
+    wanted += match_text(SPANS, filters) + match_attributes(SPANS, filters)
+    if not wanted.parts:
+        return Conditions()
+    where = (within + wanted).where
+    found = " UNION ALL ".join(f"SELECT trace_id FROM {table}{where}" for table in tables)
+    return Conditions((f"trace_id IN ({found})",), wanted.values)
+
+
+# Steps and inferences repeat the tokens of the generation that they are part of: where there are generations, only
+# those count.
+_SUMMARY = """SELECT
+    s.trace_id AS trace_id,
+    argMin((s.name, s.type, s.status, s.project_id, s.deployment_id, s.build_id, s.entity_id),
+        (NOT s.is_root, s.parent_span_id != '', s.start_time, s.span_id)) AS root,
+    root.1 AS name, root.2 AS type, root.3 AS status, root.4 AS project_id, root.5 AS deployment_id,
+    root.6 AS build_id, root.7 AS entity_id,
+    min(s.start_time) AS began,
+    if(countIf(s.status = 'running') > 0, NULL, max(s.end_time)) AS ended,
+    count() AS spans,
+    countIf(s.status = 'error') AS errors,
+    countIf(s.type = 'model_generation') > 0 AS has_generations,
+    if(has_generations, sumIf(s.input_tokens, s.type = 'model_generation'), sum(s.input_tokens)) AS input_tokens,
+    if(has_generations, sumIf(s.output_tokens, s.type = 'model_generation'), sum(s.output_tokens)) AS output_tokens,
+    argMinIf(s.thread_id, s.start_time, s.thread_id != '') AS thread_id,
+    argMinIf(s.resource_id, s.start_time, s.resource_id != '') AS resource_id"""
+_NO_COST = "CAST(NULL, 'Nullable(Float64)')"
+# Tokens without a price would make a sum that is too small: then the cost isn't known.
+_COST = """if(countIf(price = 0 AND (NOT isNull(s.input_tokens) OR NOT isNull(s.output_tokens))
+        AND (s.type = 'model_generation')) > 0
+    OR (NOT has_generations
+        AND countIf(price = 0 AND (NOT isNull(s.input_tokens) OR NOT isNull(s.output_tokens))) > 0), NULL,
+    if(has_generations, sumIf(span_cost, s.type = 'model_generation'), sum(span_cost)))"""
+_THREADS = """SELECT
+    t.thread_id AS thread_id,
+    argMinIf(t.resource_id, t.start_time, t.resource_id != '') AS resource_id,
+    min(t.start_time) AS first_seen,
+    max(ifNull(t.end_time, t.start_time)) AS last_seen,
+    count() AS traces,
+    sum(t.spans) AS spans,
+    sum(t.errors) AS errors,
+    sum(t.input_tokens) AS input_tokens,
+    sum(t.output_tokens) AS output_tokens,
+    if(countIf(isNull(t.cost) AND NOT (isNull(t.input_tokens) AND isNull(t.output_tokens))) > 0, NULL, sum(t.cost))
+        AS any_cost,
+    argMin(t.project_id, t.start_time) AS project_id"""
