@@ -94,8 +94,12 @@ class Clients:
             disable_reconnect=True,
             **arguments,
         )
-        with translate_errors(what):
-            client.connection.connect()
+        try:
+            with translate_errors(what):
+                client.connection.connect()
+        except BaseException:
+            client.disconnect()  # the driver leaves the socket open when the greeting is refused
+            raise
         # Whoever greets is there; from now on an answer may take as long as a query. The engine ends one in time by
         # itself; this is for a server that doesn't answer any more.
         client.connection.send_receive_timeout = self._timeout + CONNECT_SECONDS
