@@ -130,6 +130,23 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True)
+class Erasure:
+    """What to remove for good.
+
+    With ``trace_ids``: all that belongs to these traces, and lines that are no span but hold one of ``mentions``, texts
+    such as ``"resourceId":"u1"``. Else all of an owner, or of everybody, by its own time; ``None`` means "any".
+    """
+
+    project_id: str | None = None
+    deployment_ids: tuple[str, ...] | None = None
+    build_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    trace_ids: tuple[str, ...] | None = None
+    mentions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """Complete JSONL lines of one file, at most about 8 MB: ``body`` ends with a line end.
 
@@ -279,6 +296,16 @@ class ObservabilityStore(ABC):
     @abstractmethod
     def count_rejects(self) -> int:
         """Return how many lines could not be stored, of those that are still kept."""
+
+    @abstractmethod
+    def erase(self, erasure: Erasure, *, dry_run: bool = False) -> Mapping[str, int]:
+        """Remove rows for good and return how many by signal: spans, logs, metrics, scores, feedback, rejects.
+
+        On return no read finds them, and no table holds them. With ``dry_run`` they are only counted.
+
+        Raises:
+            EngineUnavailable: some may be left: repeat it.
+        """
 
     @abstractmethod
     def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:

@@ -24,6 +24,7 @@ from mastra_admin_sdk.ports.observability import (
     TRACE_COLUMNS,
     USAGE_MEASURES,
     Chunk,
+    Erasure,
     Cursor,
     Grouping,
     Listing,
@@ -174,6 +175,14 @@ class FakeObservabilityStore(ObservabilityStore):
 
     def count_rejects(self) -> int:
         return len(self._rejects)
+
+    def erase(self, erasure: Erasure, *, dry_run: bool = False) -> Mapping[str, int]:
+        from .erasing import erase_rows
+
+        points = {"logs": "log", "metrics": "metric", "scores": "score", "feedback": "feedback"}
+        tables = {signal: [self._points[kind]] for signal, kind in points.items()}
+        spans: list[Any] = [self._finished, self._open]
+        return erase_rows({"spans": spans, **tables, "rejects": [self._rejects]}, erasure, dry_run=dry_run)
 
     def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
         raise QueryError("Telemetry in memory knows no SQL.")

@@ -75,7 +75,7 @@ _SPAN: Mapping[str, str] = {
     "is_root": "Bool",
     "is_event": "Bool",
 }
-_LIVES: Mapping[str, tuple[Signal, str]] = {
+LIVES: Mapping[str, tuple[Signal, str]] = {
     "mastra_admin_spans_finished": (Signal.SPANS, "start_time"),
     "mastra_admin_spans_open": (Signal.SPANS, "start_time"),
     "mastra_admin_logs": (Signal.LOGS, "timestamp"),
@@ -163,7 +163,7 @@ def list_version_statements(fingerprint: str, retention: Retention, topology: To
 def list_retention_changes(retention: Retention, topology: Topology = ONE_MACHINE) -> list[str]:
     """Return statements that give the kept tables another retention, also for what they hold already."""
     changes = []
-    for table, (signal, time) in _LIVES.items():
+    for table, (signal, time) in LIVES.items():
         days, kept = retention.find(signal), topology.find_kept(table)
         # Else the change would rewrite every part at once.
         changes.append(f"ALTER TABLE {kept} MODIFY SETTING materialize_ttl_recalculate_only = 1")
@@ -205,7 +205,7 @@ def _make_parts(retention: Retention) -> dict[str, str]:
         "oldest_log": _find_oldest(retention.find(Signal.LOGS)),
         "mended_text": f"replaceRegexpAll(text, {_LONE_SURROGATE})",
         "mended_line": f"if(isValidJSON(line), line, replaceRegexpAll(line, {_LONE_SURROGATE}))",
-        **{f"ttl_{signal}": _make_ttl(time, retention.find(signal)) for signal, time in _LIVES.values()},
+        **{f"ttl_{signal}": _make_ttl(time, retention.find(signal)) for signal, time in LIVES.values()},
     }
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mastra_admin_sdk.errors import EngineUnavailable, InvalidInput, ObservabilityError
 from mastra_admin_sdk.home import Home, open_home
-from mastra_admin_sdk.ports.observability import Chunk
+from mastra_admin_sdk.ports.observability import Chunk, Erasure
 
 from .addresses import Role, check_url, find_embedded, find_server, parse_address
 from .embedded.launcher import EngineLauncher, EngineOptions
@@ -148,6 +148,13 @@ class ClickHouseStore(Answers):
             inserter = self._inserter
         if inserter is not None:
             self._repeat(lambda: inserter.insert(chunks))
+
+    def erase(self, erasure: Erasure, *, dry_run: bool = False) -> Mapping[str, int]:
+        """Remove rows for good."""
+        from .erasing import erase_tables
+
+        self.init()
+        return self._repeat(lambda: erase_tables(self._open(), erasure, self._topology, dry_run=dry_run))
 
     def describe(self) -> str:
         """Return what this is, without any password."""
