@@ -26,6 +26,7 @@ from . import (
     service,
     settings,
     telemetry,
+    tokens,
     watch,
     webhooks,
 )
@@ -69,6 +70,7 @@ for _command in (
     watch.watch,
     schedules.schedules,
     webhooks.webhooks,
+    tokens.tokens,
     history.builds,
     history.diff,
     history.events,

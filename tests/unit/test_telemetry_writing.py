@@ -6,22 +6,28 @@ import errno
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import create_autospec
 
 import numpy as np
 import pytest
 
-from mastra_admin_sdk.errors import ForkedProcess, InvalidInput, WriteFailed
+from mastra_admin_sdk.errors import ForkedProcess, InvalidInput, NotFound, WriteFailed
+from mastra_admin_sdk.ports.storage import ProcessRepository
 from mastra_admin_sdk.services.telemetry import linefile
-from mastra_admin_sdk.services.telemetry.files import list_files, read_chunks
+from mastra_admin_sdk.services.telemetry.chunks import read_chunks
+from mastra_admin_sdk.services.telemetry.files import list_files
 from mastra_admin_sdk.services.telemetry.linefile import close_abandoned, is_being_written
+from mastra_admin_sdk.services.telemetry.writers import WriterWatch
 from mastra_admin_sdk.services.telemetry.writing import LineOwner, LineType, TelemetryLine, TelemetryWriter
 
 OWNER = LineOwner("project", "deployment", "build", "process")
@@ -30,6 +36,7 @@ OWNER = LineOwner("project", "deployment", "build", "process")
 CHILD = """
 import sys
 from pathlib import Path
+from mastra_admin_sdk.services.telemetry.writers import WriterWatch
 from mastra_admin_sdk.services.telemetry.writing import LineOwner, LineType, TelemetryLine, TelemetryWriter
 writer = TelemetryWriter(Path(sys.argv[1]))
 for number in range(int(sys.argv[2])):
@@ -51,8 +58,8 @@ def make_line(name: str, *, type: LineType = LineType.LOG, **data: Any) -> Telem
 
 def read_ids(root: Path) -> list[str]:
     """Return the ids of all whole lines, as ingestion reads them."""
-    chunks = (chunk for file in list_files(root) for chunk, _ in read_chunks(file, 0))
-    return [json.loads(line)["id"] for chunk in chunks for line in chunk.body.splitlines()]
+    pieces = (piece for file in list_files(root) for piece in read_chunks(file, 0))
+    return [json.loads(line)["id"] for piece in pieces for line in piece.chunk.body.splitlines()]
 
 
 def spawn(root: Path, count: int, name: str) -> subprocess.Popen[str]:
@@ -316,3 +323,55 @@ def test_a_writer_is_not_used_after_a_fork(writer: TelemetryWriter, monkeypatch:
     monkeypatch.setattr(writer, "_pid", -1)
     with pytest.raises(ForkedProcess):
         writer.write(OWNER, [make_line("one")])
+
+
+@pytest.mark.parametrize("lives", [True, False], ids=["its-writer-lives", "its-writer-is-gone"])
+def test_an_open_file_is_somebody_s_while_its_lock_is_held(tmp_path: Path, lives: bool) -> None:
+    processes = create_autospec(ProcessRepository, instance=True)
+    processes.get.side_effect = NotFound("There is no such process.")
+    writer = TelemetryWriter(tmp_path)
+    writer.write(OWNER, [make_line("one")])
+    (file,) = list_files(tmp_path)
+    if not lives:
+        copy = tmp_path / "copy" / file.key
+        copy.parent.mkdir(parents=True)
+        file = replace(file, path=shutil.copy(file.path, copy))
+    assert WriterWatch(processes).has_ended(file, if_unknown=True) is not lives
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        pytest.param("x" * 300_000, f"{'x' * 262_144}… [37856 characters cut]", id="text"),
+        pytest.param([1] * 200_000, [*[1] * 10_000, "[190000 more cut]"], id="list"),
+    ],
+)
+def test_what_is_too_long_is_cut_with_a_mark(tmp_path: Path, writer: TelemetryWriter, value: Any, found: Any) -> None:
+    writer.write(OWNER, [make_line("one", value=value)])
+    (file,) = list_files(tmp_path)
+    assert json.loads(file.path.read_bytes())["data"]["value"] == found
+
+
+def test_a_line_that_is_too_long_loses_what_went_in_and_came_out(tmp_path: Path, writer: TelemetryWriter) -> None:
+    data = {"input": ["i" * 250_000] * 5, "attributes": {"list": ["a" * 250_000] * 2}, "isRootSpan": True, "id": "a"}
+    writer.write(OWNER, [TelemetryLine(LineType.SPAN, "ended", 1, data)])
+    (file,) = list_files(tmp_path)
+    assert file.size < 1_100_000
+    told = json.loads(file.path.read_bytes())["data"]
+    assert told["attributes"] == data["attributes"]
+    assert told["isRootSpan"] is True
+    assert told["input"][-1] == "[3 more cut]"
+
+
+def test_what_is_nested_without_end_is_cut(tmp_path: Path, writer: TelemetryWriter) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(100_000):
+        deep = {"in": deep}
+    circle: list[Any] = []
+    circle.append(circle)
+    writer.write(OWNER, [make_line("one", deep=deep), make_line("two", circle=circle)])
+    (file,) = list_files(tmp_path)
+    assert file.path.read_text().count("[cut: nested too deep]") == 2
+    while deep:  # so that it isn't freed in one recursion
+        deep = deep.pop("in")

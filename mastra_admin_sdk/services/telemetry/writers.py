@@ -8,6 +8,7 @@ from mastra_admin_sdk.errors import NotFound
 from mastra_admin_sdk.ports.storage import ProcessRepository
 
 from .files import TelemetryFile
+from .linefile import is_being_written
 
 _ASK_SECONDS = 1.0
 _REMEMBERED = 10_000
@@ -21,9 +22,14 @@ class WriterWatch:
         self._answers: dict[str, tuple[float, bool | None]] = {}
 
     def has_ended(self, file: TelemetryFile, *, if_unknown: bool) -> bool:
-        """True when the server that wrote a file, ``…/<process>/<stream>/<file>``, has ended."""
+        """True when the server that wrote a file, ``…/<process>/<stream>/<file>``, has ended.
+
+        Where no server is on record, one of Python's writers may have the file: its lock tells whether it lives.
+        """
         alive = self._is_alive(file.path.parts[-3])
-        return if_unknown if alive is None else not alive
+        if alive is None:
+            return if_unknown and not is_being_written(file.path)
+        return not alive
 
     def has_gone(self, process_id: str) -> bool:
         """True when there is no such server on record, or it has ended."""
