@@ -44,7 +44,7 @@ def test_every_package_folder_is_in_the_wheel() -> None:
 def test_versions_are_locked_without_download_addresses() -> None:
     lock = (ROOT / ".ci" / "requirements.txt").read_text()
     assert "--hash=sha256:" in lock
-    assert "http" not in lock.replace("httpx", "").replace("http-", "")
+    assert "://" not in lock
 
 
 def test_the_version_is_the_same_everywhere() -> None:
