@@ -12,6 +12,7 @@ Only this module reads the environment; everything below gets values.
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -116,6 +117,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("telemetry_days_scores", int, 0, "Days that scores are kept; 0: telemetry_days.", least=0),
     Setting("telemetry_days_feedback", int, 0, "Days that feedback is kept; 0: telemetry_days.", least=0),
     Setting("telemetry_days_rejects", int, 0, "Days that rejected lines are kept; 0: telemetry_days.", least=0),
+    Setting(
+        "prices",
+        dict,
+        {},
+        "US dollars per million tokens by model: {model: {input: 0.15, output: 0.6}}; empty: no cost is told.",
+    ),
     Setting("telemetry_poll_seconds", float, 0.5, "Seconds between two looks at the telemetry files.", least=0.05),
     Setting("collector_body_mb", int, 64, "Size in MB of the largest request with telemetry, unpacked.", least=1),
     Setting("alert_interval", float, 15.0, "Seconds between two looks at the alerts.", least=0.1),
@@ -224,6 +231,8 @@ def _convert(setting: Setting, raw: Any, origin: str) -> Any:
             return [str(part) for part in parts if str(part)]
         if setting.type is bool:
             return _convert_flag(raw)
+        if setting.type is dict:
+            return dict(json.loads(raw) if isinstance(raw, str) else raw)
         if isinstance(raw, bool):
             raise ValueError
         value = setting.type(raw)

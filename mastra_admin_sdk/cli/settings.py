@@ -57,4 +57,6 @@ def version(session: Session) -> None:
 
 
 def _shorten(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(value)
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

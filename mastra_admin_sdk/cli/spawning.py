@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -43,6 +44,8 @@ def make_environment(settings: Settings, folder: str) -> dict[str, str]:
 
 def encode_setting(value: object) -> str:
     """Return a setting's value as its environment variable carries it."""
+    if isinstance(value, dict):
+        return json.dumps(value)
     return os.pathsep.join(map(str, value)) if isinstance(value, list) else str(value)
 
 
