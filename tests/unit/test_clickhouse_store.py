@@ -200,9 +200,15 @@ def test_values_travel_to_a_server_as_parameters_and_to_the_engine_as_settings()
     assert make_call(Connected(54468), statement, settings) == {
         "query": "SELECT {x:String}",
         "params": {"x": "it's\t", "n": 5},
-        "settings": {"max_execution_time": 9, "server_side_params": True},
+        "settings": {"max_execution_time": 9, "use_numpy": True, "server_side_params": True},
     }
     assert make_call(Connected(54429), statement, settings) == {
         "query": "SELECT {x:String}",
-        "settings": {"max_execution_time": 9, "columns_by_text": 1, "param_x": "it's\\t", "param_n": "5"},
+        "settings": {
+            "max_execution_time": 9,
+            "use_numpy": True,
+            "columns_by_text": 1,
+            "param_x": "it's\\t",
+            "param_n": "5",
+        },
     }

@@ -127,9 +127,12 @@ def make_call(client: Client, statement: Statement, settings: Mapping[str, Any])
 
     The engine takes values as settings ``param_…``; servers as parameters of the query, which the driver escapes.
     """
+    # The driver then reads into buffers, as Arrow wants them, instead of making an object of every value first.
+    ours: dict[str, Any] = {"use_numpy": True} if statement.has_fixed_columns else {}
     if client.connection.server_info.used_revision < DBMS_MIN_PROTOCOL_VERSION_WITH_PARAMETERS:
         bound = {f"param_{name}": encode(value) for name, value in statement.values.items()}
-        ours = {COLUMNS_BY_TEXT: 1} if statement.has_fixed_columns else {}
+        if statement.has_fixed_columns:
+            ours[COLUMNS_BY_TEXT] = 1
         return {"query": statement.sql, "settings": {**settings, **ours, **bound}}
     values = dict(statement.values)
-    return {"query": statement.sql, "params": values, "settings": {**settings, "server_side_params": True}}
+    return {"query": statement.sql, "params": values, "settings": {**settings, **ours, "server_side_params": True}}

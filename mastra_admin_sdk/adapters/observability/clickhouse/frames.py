@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Maker = Callable[[Any], Any]
-"""Makes a pandas Series of a ``pyarrow.ChunkedArray``."""
+"""Makes what a pandas column is made of, an array or a Series, from a ``pyarrow.ChunkedArray``."""
 
 
 class Dtype(StrEnum):
@@ -62,7 +62,14 @@ def make_frame(table: Any, columns: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
     names = {name.removesuffix(TRAVELLING): name for name in table.column_names}
-    return pd.DataFrame({name: _make_column(table.column(names[name]), find_dtype(name)) for name in columns})
+    index = pd.RangeIndex(table.num_rows)
+
+    def make(name: str) -> pd.Series[Any]:
+        values = _make_column(table.column(names[name]), find_dtype(name))
+        return pd.Series(values, index=index, dtype=object if values.dtype == object else None, copy=False)
+
+    # One index for all, and no copy: else pandas compares and copies, and a small frame takes as long as its query.
+    return pd.DataFrame({name: make(name) for name in columns}, index=index, copy=False)
 
 
 def make_any_frame(table: Any) -> pd.DataFrame:
@@ -105,7 +112,7 @@ def _make_of_cells(cells: list[Any], kind: str) -> Any:
         try:
             array = pa.array(cells)
             if moment := _MOMENT.fullmatch(kind):
-                array = array.cast(pa.timestamp("ms" if int(moment[1] or 0) <= 3 else "us"))
+                array = _round_moments(array, int(moment[1] or 0))
             return _find_maker(kind)(pa.chunked_array([array]))
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
             # Text that isn't UTF-8, or no rows to tell a type from.
@@ -113,26 +120,52 @@ def _make_of_cells(cells: list[Any], kind: str) -> Any:
     return pd.Series(cells, dtype=object)
 
 
-def _make_column(column: Any, dtype: Dtype) -> Any:
+def _round_moments(array: Any, digits: int) -> Any:
+    # The driver goes through floating point: 0.678 s comes as 677,999 µs.
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if dtype in {Dtype.TEXT, Dtype.CATEGORY}:
-        text = column.cast(pa.string())
-        column = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
-        return _make_category(column) if dtype is Dtype.CATEGORY else _make_object(column)
+    unit = "ms" if digits <= 3 else "us"
+    rounded = pc.round_temporal(array, 1, "millisecond") if unit == "ms" else array
+    return rounded.cast(pa.timestamp(unit, tz=array.type.tz))
+
+
+def _make_column(column: Any, dtype: Dtype) -> Any:
+    if dtype is Dtype.TEXT:
+        return _make_text(column)
+    if dtype is Dtype.CATEGORY:
+        return _make_category(column, without_empty=True)
     return _MAKERS[dtype](column)
 
 
-def _make_category(column: Any) -> Any:
+def _make_text(column: Any) -> Any:
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    text = column.cast(pa.string())
+    is_empty = pc.fill_null(pc.equal(pc.binary_length(text), 0), True)
+    if pc.all(is_empty).as_py() is not False:
+        return np.full(len(text), None, dtype=object)
+    values = np.array(text.to_numpy(), dtype=object, copy=False)
+    values[is_empty.to_numpy()] = None
+    return values
+
+
+def _make_category(column: Any, *, without_empty: bool = False) -> Any:
+    import numpy as np
     import pandas as pd
     import pyarrow as pa
 
     encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
     encoded = encoded.combine_chunks() if hasattr(encoded, "combine_chunks") else encoded
-    categories = pd.Index(encoded.dictionary.to_pylist(), dtype=object)
+    names = encoded.dictionary.to_pylist()
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return pd.Series(pd.Categorical.from_codes(codes, categories=categories))
+    if without_empty and "" in names:
+        place = names.index("")
+        del names[place]
+        codes = np.where(codes == place, -1, codes - (codes > place)).astype(codes.dtype)
+    return pd.Categorical.from_codes(codes, categories=pd.Index(names, dtype=object))
 
 
 def _make_object(column: Any) -> Any:
@@ -142,22 +175,30 @@ def _make_object(column: Any) -> Any:
 
 
 def _make_time(column: Any) -> Any:
+    import pandas as pd
     import pyarrow as pa
 
-    return column.cast(pa.int64()).cast(pa.timestamp("ms", tz="UTC")).to_pandas()
+    moments = column.cast(pa.int64()).fill_null(_NO_TIME).to_numpy().view("datetime64[ms]")
+    return pd.DatetimeIndex(moments).tz_localize("UTC").array
 
 
 def _make_number(column: Any) -> Any:
     import pyarrow as pa
 
-    return column.cast(pa.float64(), safe=False).to_pandas()
+    return column.cast(pa.float64(), safe=False).to_numpy()
 
 
 def _make_count(column: Any) -> Any:
     import pandas as pd
     import pyarrow as pa
 
-    return column.cast(pa.int64(), safe=False).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    whole = column.cast(pa.int64(), safe=False)
+    return pd.arrays.IntegerArray(_copy(whole.fill_null(0)), _copy(whole.is_null()))
+
+
+def _copy(column: Any) -> Any:
+    # What Arrow lends can't be written to.
+    return column.to_numpy().copy()
 
 
 def _make_plain(column: Any) -> Any:
@@ -188,6 +229,9 @@ def _make_moment(column: Any) -> Any:
     unit = "ms" if column.type.unit == "s" else column.type.unit
     return column.cast(pa.timestamp(unit, tz=column.type.tz or "UTC")).to_pandas()
 
+
+_NO_TIME = -(2**63)
+"""numpy's number for "not a time"."""
 
 _MAKERS: Mapping[Dtype, Maker] = {Dtype.TIME: _make_time, Dtype.NUMBER: _make_number, Dtype.COUNT: _make_count}
 

@@ -181,6 +181,7 @@ class Connection:
             for block in blocks:
                 self._socket.sendall(head)
                 self._socket.sendall(block)
+                del block  # not kept while the next one is made
 
     @contextmanager
     def _watched(self, seconds: float | None) -> Iterator[Running]:
@@ -232,12 +233,14 @@ class Connection:
         return [Column(name, found[name]) for name in insert.columns or found]
 
     def _change(self, query: Query) -> None:
-        settings = {name: value for name, value in query.settings.items() if name not in _KNOWN_SETTINGS}
+        parameters = _take_parameters(query.settings)
+        known = {*_KNOWN_SETTINGS, *(f"param_{name}" for name in parameters)}
+        settings = {name: value for name, value in query.settings.items() if name not in known}
         with self._engine.pool.write() as session:
             before = _read_settings(session, settings)
             try:
                 session.set(settings)
-                session.run(query.sql, format="Null")
+                session.run(query.sql, format="Null", parameters=parameters)
                 self._engine.planner.forget()
             finally:
                 session.set(before)

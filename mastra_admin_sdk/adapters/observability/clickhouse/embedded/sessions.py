@@ -30,13 +30,13 @@ _UNKNOWN = 1002
 _READER_SETTINGS = {
     # With many small parts, reading in the order of the key opens them all; finding the rows first is quicker.
     "optimize_read_in_order": "0",
-    "max_block_size": "65409",
+    "max_block_size": "8192",
 }
 _WRITER_SETTINGS = {
     "async_insert": "0",
     # A chunk has to go through the views as one block: nothing may cut it.
     "max_insert_threads": "1",
-    "max_block_size": "100000000",
+    "max_block_size": "8192",
     "min_insert_block_size_rows": "100000000",
     "min_insert_block_size_bytes": "4000000000",
     "max_joined_block_size_rows": "100000000",
@@ -79,14 +79,11 @@ class Session:
         with translate_errors():
             result = self._connection.send_query(sql, "Native", params=dict(parameters or {}))
         try:
-            while True:
-                with translate_errors():
-                    block = result.fetch()
-                    data = bytes(block.bytes()) if block is not None else None
-                if data is None:
-                    return
+            while (data := _fetch(result)) is not None:
                 if data:
                     yield data
+                # Not kept while the next one is made: a block may have a hundred megabytes.
+                del data
         finally:
             with translate_errors():
                 result.close()
@@ -200,6 +197,12 @@ def escape_parameter(value: str) -> str:
 def quote(value: str) -> str:
     """Return a text as a string in SQL."""
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _fetch(result: Any) -> bytes | None:
+    with translate_errors():
+        block = result.fetch()
+        return bytes(block.bytes()) if block is not None else None
 
 
 def _open(folder: Path, options: Mapping[str, str]) -> Session:
