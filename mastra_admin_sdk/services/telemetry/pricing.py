@@ -17,9 +17,13 @@ _GENERATION = "model_generation"
 
 
 def find_price(prices: tuple[Price, ...], model: str, provider: str = "") -> Price | None:
-    """Return the first price whose pattern fits the model's name or ``provider/name``."""
-    names = (model.casefold(), f"{provider}/{model}".casefold())
-    return next((price for price in prices if any(_compile(price.model).fullmatch(name) for name in names)), None)
+    """Return the first price whose pattern fits the model's name, or ``provider/name`` where it has a slash."""
+    whole = f"{provider}/{model}".casefold()
+    for price in prices:
+        pattern = _compile(price.model)
+        if pattern.fullmatch(model.casefold()) or ("/" in price.model and pattern.fullmatch(whole)):
+            return price
+    return None
 
 
 def price_spans(frame: pd.DataFrame, prices: Sequence[Price]) -> list[float]:
