@@ -12,8 +12,9 @@ from mastra_admin_sdk.errors import EngineUnavailable, ObservabilityError, Query
 
 MEMORY_LIMIT = 241
 UNKNOWN_TABLE = 60
+UNKNOWN_DATABASE = 81
 # The schema isn't there, or not all of it at the moment.
-NO_SCHEMA = frozenset({16, UNKNOWN_TABLE, 81})
+NO_SCHEMA = frozenset({16, UNKNOWN_TABLE, UNKNOWN_DATABASE})
 _TIMEOUTS = frozenset({159, 160})
 _READ_ONLY = frozenset({164, 497, 392})
 _BAD_CREDENTIALS = frozenset({192, 193, 194, 516})
@@ -60,6 +61,8 @@ def make_query_error(what: str, sql: str, code: int, message: str) -> Observabil
         hint = "Ask for a shorter time range or fewer columns."
     elif code in _READ_ONLY:
         hint = "Only queries that read what is stored are allowed here."
+    elif code == UNKNOWN_DATABASE:
+        hint = "Make the database that the URL names first, as in CREATE DATABASE mastra."
     elif code == UNKNOWN_TABLE:
         hint = "SHOW TABLES lists what there is; spans are in mastra_admin_spans, log lines in mastra_admin_logs."
     return QueryError(f"{what} failed: {reason}", hint=hint, evidence={**_show(sql), "code": code})
