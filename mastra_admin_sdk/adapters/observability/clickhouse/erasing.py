@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mastra_admin_sdk.ports.observability import Erasure
 
 from .addresses import Role
-from .clients import Clients, make_call
-from .parameters import Statement, normalize
+from .clients import Clients
 from .retention import Signal
 from .schema import LIVES
 from .topology import ONE_MACHINE, Topology
@@ -19,8 +20,9 @@ from .topology import ONE_MACHINE, Topology
 _WHAT = "Erasing telemetry"
 _SETTINGS: Mapping[str, Any] = {"mutations_sync": 2}  # wait until parts are rewritten, on all replicas
 
-_IDS_AT_ONCE = 10_000
-_TRACES_IN_LINE = "extractAll(line, '\"traceId\"\\\\s*:\\\\s*\"([^\"]+)\"')"
+_IDS_AT_ONCE = 1_500  # in hexadecimal digits they stay below the 256 KB that a statement may have
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TRACES_IN_LINE = 'extractAll(line, \'"traceId"\\\\s*:\\\\s*"([^"]+)"\')'
 _SHOWN: Mapping[str, str] = {
     "mastra_admin_spans_finished": "mastra_admin_spans_finished",
     "mastra_admin_spans_open": "mastra_admin_spans_running",
@@ -44,9 +46,9 @@ class TableErasure:
 
     signal: Signal
     table: str
-    held: Statement
-    shown: Statement | None
-    delete: Statement
+    held: str
+    shown: str | None
+    delete: str
 
 
 def erase_tables(
@@ -55,16 +57,16 @@ def erase_tables(
     """Remove rows from all tables and return how many by signal; see `ObservabilityStore.erase`."""
     total: Counter[str] = Counter({signal.value: 0 for signal in Signal})
     for part in list_erasures(erasure, topology):
-        with clients.lend(Role.OWNER, _WHAT, part.held.sql) as client:
+        with clients.lend(Role.OWNER, _WHAT, f"{part.table}, {part.signal}") as client:
             held = _count(client, part.held)
             total[part.signal] += _count(client, part.shown) if held and part.shown else 0
             if held and not dry_run:
-                client.execute(**make_call(client, part.delete, _SETTINGS))
+                client.execute(part.delete, settings=dict(_SETTINGS))
     return dict(total)
 
 
-def _count(client: Any, statement: Statement) -> int:
-    ((count,),) = client.execute(**make_call(client, statement, {}))
+def _count(client: Any, sql: str) -> int:
+    ((count,),) = client.execute(sql)
     return int(count)
 
 
@@ -80,54 +82,63 @@ def list_erasures(erasure: Erasure, topology: Topology = ONE_MACHINE) -> Iterato
         yield from _erase_tables(part, topology, _match_traces)
 
 
-_Match = Callable[[Erasure, str], tuple[str, dict[str, Any]] | None]
+_Match = Callable[[Erasure, str], str | None]
 
 
 def _erase_tables(erasure: Erasure, topology: Topology, match: _Match) -> Iterator[TableErasure]:
     for table, (signal, _) in LIVES.items():
-        found = match(erasure, table)
-        if found is None:
+        where = match(erasure, table)
+        if where is None:
             continue
-        where, values = found
         source = _SHOWN.get(table)
         yield TableErasure(
             signal,
             table,
-            held=Statement(f"SELECT count() FROM {table} WHERE {where}", values),
-            shown=Statement(f"SELECT count() FROM {source} WHERE {where}", values) if source else None,
-            delete=Statement(f"ALTER TABLE {topology.find_kept(table)} DELETE WHERE {where}", values),
+            held=f"SELECT count() FROM {table} WHERE {where}",
+            shown=f"SELECT count() FROM {source} WHERE {where}" if source else None,
+            delete=f"ALTER TABLE {topology.find_kept(table)} DELETE WHERE {where}",
         )
 
 
-def _match_traces(erasure: Erasure, table: str) -> tuple[str, dict[str, Any]] | None:
+def _match_traces(erasure: Erasure, table: str) -> str | None:
     is_reject = LIVES[table][0] is Signal.REJECTS
-    conditions, values = [], {}
+    conditions = []
     if erasure.trace_ids:
-        ids = "{trace_ids:Array(String)}"
+        ids = _write_texts(erasure.trace_ids)
         conditions.append(f"hasAny({_TRACES_IN_LINE}, {ids})" if is_reject else f"trace_id IN {ids}")
-        values["trace_ids"] = list(erasure.trace_ids)
     for column in _JSON_COLUMNS.get(table, ()) if erasure.mentions else ():
-        conditions.append(f"multiSearchAny({column}, {{mentions:Array(String)}})")
-        values["mentions"] = list(erasure.mentions)
-    return (" OR ".join(conditions), values) if conditions else None
+        conditions.append(f"multiSearchAny({column}, {_write_texts(erasure.mentions)})")
+    return " OR ".join(conditions) or None
 
 
-def _match_owner(erasure: Erasure, table: str) -> tuple[str, dict[str, Any]] | None:
+def _match_owner(erasure: Erasure, table: str) -> str | None:
     signal, time = LIVES[table]
-    conditions, values = [], dict[str, Any]()
-    if erasure.build_id is not None:
-        if signal is Signal.REJECTS:
-            return None  # nobody knows of which build a line is that could not be read
-        conditions.append("build_id = {build_id:String}")
-        values["build_id"] = erasure.build_id
-    if erasure.project_id is not None:
-        conditions.append("project_id = {project_id:String}")
-        values["project_id"] = erasure.project_id
-    if erasure.deployment_ids is not None:
-        conditions.append("deployment_id IN {deployment_ids:Array(String)}")
-        values["deployment_ids"] = list(erasure.deployment_ids)
-    for name, sign, moment in (("since", ">=", erasure.since), ("until", "<", erasure.until)):
-        if moment is not None:
-            conditions.append(f"{time} {sign} {{{name}:DateTime64(6, 'UTC')}}")
-            values[name] = normalize(moment)
-    return " AND ".join(conditions) or "1", values
+    if signal is Signal.REJECTS and erasure.build_id is not None:
+        return None  # nobody knows of which build a line is that could not be read
+    conditions = [
+        f"{column} IN {_write_texts(values)}"
+        for column, values in (
+            ("project_id", None if erasure.project_id is None else [erasure.project_id]),
+            ("deployment_id", erasure.deployment_ids),
+            ("build_id", None if erasure.build_id is None else [erasure.build_id]),
+        )
+        if values is not None
+    ]
+    conditions += [
+        f"{time} {sign} fromUnixTimestamp64Micro({_count_microseconds(moment)}, 'UTC')"
+        for sign, moment in ((">=", erasure.since), ("<", erasure.until))
+        if moment is not None
+    ]
+    return " AND ".join(conditions) or "1"
+
+
+def _write_texts(values: Sequence[str]) -> str:
+    """Return a list of texts as SQL in which only hexadecimal digits come from outside.
+
+    They can't be bound: a mutation on a cluster is sent on without the values of its placeholders.
+    """
+    return f"JSONExtract(unhex('{json.dumps(list(values)).encode().hex()}'), 'Array(String)')"
+
+
+def _count_microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
