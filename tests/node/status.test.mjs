@@ -57,3 +57,20 @@ test('a status that can not be written is no error', t => {
   new Status(null).save();
   assert.ok(complaints.mock.callCount() <= 1);
 });
+
+test('on a full disk the counts go into the room that the file has', t => {
+  const file = path.join(makeFolder(t), 'status.json');
+  const status = new Status(file);
+  status.update({ reason: 'a reason that is rather long, and is not given any more later on, so that the text gets shorter' });
+  const full = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+  const { ino } = fs.statSync(file);
+  t.mock.method(fs, 'writeFileSync', () => {
+    throw full;
+  });
+  status.update({ reason: null });
+  status.countDropped(7, 'ENOSPC');
+  status.save();
+  assert.deepEqual([read(file).dropped, read(file).reason], [7, null]);
+  assert.equal(fs.statSync(file).ino, ino);
+  assert.deepEqual(fs.readdirSync(path.dirname(file)), ['status.json']);
+});

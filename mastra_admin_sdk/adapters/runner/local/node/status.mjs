@@ -72,13 +72,11 @@ export class Status {
     this.#timer = null;
     this.#savedAt = Date.now();
     if (!this.#file) return;
-    const draft = `${this.#file}.${process.pid}.tmp`;
+    const text = `${JSON.stringify(this.#state)}\n`;
     try {
-      fs.mkdirSync(path.dirname(this.#file), { recursive: true });
-      fs.writeFileSync(draft, `${JSON.stringify(this.#state)}\n`, { mode: 0o600 });
-      fs.renameSync(draft, this.#file);
+      replaceFile(this.#file, text);
     } catch (error) {
-      complain('status', `The tracing status can't be written: ${error.message}`);
+      if (!overwriteFile(this.#file, text)) complain('status', `The tracing status can't be written: ${error.message}`);
     }
   }
 
@@ -88,5 +86,33 @@ export class Status {
     clearTimeout(this.#timer);
     this.#due = due;
     this.#timer = setTimeout(() => this.save(), Math.max(0, due - Date.now())).unref();
+  }
+}
+
+/** Readers see the old file or the new one. */
+function replaceFile(file, text) {
+  const draft = `${file}.${process.pid}.tmp`;
+  try {
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(draft, text, { mode: 0o600 });
+    fs.renameSync(draft, file);
+  } catch (error) {
+    fs.rmSync(draft, { force: true });
+    throw error;
+  }
+}
+
+/** The room that a file has is still its own when the disk is full, which is when there are drops to be told. */
+function overwriteFile(file, text) {
+  try {
+    const fd = fs.openSync(file, 'r+');
+    try {
+      const bytes = Buffer.from(text.trimEnd().padEnd(fs.fstatSync(fd).size - 1) + '\n');
+      return fs.writeSync(fd, bytes, 0, bytes.length, 0) === bytes.length;
+    } finally {
+      fs.closeSync(fd);
+    }
+  } catch {
+    return false; // the caller says why the file could not be replaced
   }
 }
