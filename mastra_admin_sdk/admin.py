@@ -22,6 +22,7 @@ from .ports.source import ProjectSource
 from .ports.storage import AdminStorage
 from .services.access.tokens import TokenService
 from .services.actors import Origin, acting
+from .services.analysis.calls import AnalysisCalls
 from .services.background.background import Background, Duty
 from .services.builds.diffs import BuildDiff, compare_builds
 from .services.builds.pipeline import Pipeline
@@ -40,6 +41,8 @@ from .services.keeping.janitor import Janitor
 from .services.keeping.removals import Removals
 from .services.keeping.retention import Retention
 from .services.leases import LeaseKeeper
+from .services.monitoring.calls import MonitoringCalls
+from .services.monitoring.setup import Monitoring
 from .services.objects import LiveBuild, LiveDeployment, Services
 from .services.overview import Overview, look_around
 from .services.parts import Parts
@@ -61,7 +64,7 @@ from .services.triggers.webhooks import WebhookService
 from .settings import load_settings
 
 
-class MastraAdmin(TelemetryReads):
+class MastraAdmin(AnalysisCalls, TelemetryReads, MonitoringCalls):
     """Runs Mastra servers on this machine and shows what they do.
 
     Parameters:
@@ -142,10 +145,12 @@ class MastraAdmin(TelemetryReads):
         supervisor, janitor = Supervisor(parts, path, queue, pipeline), Janitor(parts, deployments)
         scheduler = Scheduler(parts, deployments)
         watcher, poller = (Watcher(parts, deployments, role) for role in (WATCHER, POLLER))
+        monitoring = Monitoring(parts, resolver, ingester)
         duties = (
             Duty(SCHEDULER, lambda role, _: scheduler.run_once(role), 1.0),
             Duty(WATCHER, lambda role, stopping: watcher.run_once(role, stopping=stopping), 1.0),
             Duty(POLLER, lambda role, stopping: poller.run_once(role, stopping=stopping), 1.0),
+            *monitoring.duties,
         )
         self._background = Background(parts, make_worker, supervisor, ingester, janitor, duties)
         self._services = Services(parts, resolver, deployments, queue, self._waiter, self._telemetry)
@@ -158,6 +163,7 @@ class MastraAdmin(TelemetryReads):
         self.events = EventCollection(parts)
         self.schedules = ScheduleService(parts, resolver)
         self.webhooks = WebhookService(parts, resolver, deployments)
+        self.alerts, self._health, self._figures = monitoring.alerts, monitoring.health, monitoring.figures
         self.tokens = TokenService(parts, resolver)
         self._writer = TelemetryWriter(self.home.telemetry)
         self.collector = Collector(parts, self.tokens, self._writer)

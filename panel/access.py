@@ -11,6 +11,8 @@ from urllib.parse import urlencode
 from flask import Flask, Response, make_response, redirect, render_template, request, session
 from werkzeug.wrappers import Response as AnyResponse
 
+from mastra_admin_sdk.models import TokenScope
+
 from .context import current_panel
 from .hosts import is_allowed_host, is_same_origin
 from .problems import Refused, wants_json
@@ -19,6 +21,7 @@ from .tokens import is_token
 _OPEN_ENDPOINTS = frozenset({"static", "health.show_health", "pages.sign_in.show", "pages.sign_in.sign_in"})
 _HOOKS = "hooks.receive"
 _COLLECTOR = "collector"
+_METRICS = "metrics.show_metrics"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _SIGNED_IN = "signed_in"
 
@@ -31,6 +34,8 @@ def guard(app: Flask) -> None:
         if request.endpoint == _HOOKS or request.blueprint == _COLLECTOR:
             # Its sender is no browser, comes under the name of a tunnel or proxy, and proves itself with another
             # secret. No session is looked at.
+            return None
+        if request.endpoint == _METRICS and _may_scrape():
             return None
         _check_host()
         bearer = _is_bearer()
@@ -111,6 +116,22 @@ def _is_bearer() -> bool:
     if is_token(given.strip(), current_panel().options.token):
         return True
     raise Refused(401, "unauthorized", "The token isn't valid.", hint="The panel's token file holds the current one.")
+
+
+def _may_scrape() -> bool:
+    """True for a program with a token of its own: no page of a stranger knows one, whatever name it comes under."""
+    kind, _, given = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "bearer" or is_token(given.strip(), current_panel().options.token):
+        return False
+    token = current_panel().admin.tokens.authenticate(given.strip())
+    if not {TokenScope.READ, TokenScope.ADMIN} & {*token.scopes} or token.team_id or token.project_id:
+        raise Refused(
+            403,
+            "forbidden",
+            f"The token {token.name!r} isn't for the figures of the whole home.",
+            hint='Make one with admin.tokens.create("prometheus", scopes=["read"]).',
+        )
+    return True
 
 
 def _enter_by_link(given: str) -> AnyResponse:

@@ -15,6 +15,7 @@ from .glance import Glance
 from .headers import add_headers
 from .options import PanelOptions
 from .problems import handle_errors
+from .requests import count_requests
 from .tokens import derive_session_key, load_token
 from .wording import add_filters
 
@@ -52,8 +53,9 @@ def create_app(
         ping_seconds=ping_seconds,
     )
     app = Flask(__name__)
-    app.extensions[EXTENSION] = Panel(admin, options, Glance(admin))
+    panel = app.extensions[EXTENSION] = Panel(admin, options, Glance(admin))
     _configure(app, options)
+    count_requests(app, panel.requests)
     # The headers come first, so that refusals carry them too.
     add_headers(app)
     handle_errors(app)

@@ -12,6 +12,7 @@ from mastra_admin_sdk import MastraAdmin
 from .glance import Glance
 from .limits import RateLimit
 from .options import PanelOptions
+from .requests import RequestCounter
 
 EXTENSION = "mastra_admin_panel"
 MOST_VIEWERS = 200
@@ -26,12 +27,14 @@ MOST_COLLECTED = 4
 class Panel:
     """One panel: the SDK, the options, and what ends or bounds its streams.
 
-    ``stopping`` is set when the server shuts down: streams end then.
+    ``stopping`` is set when the server shuts down: streams end then. ``scraping`` is held by who collects all figures.
     """
 
     admin: MastraAdmin
     options: PanelOptions
     glance: Glance
+    requests: RequestCounter = field(default_factory=RequestCounter)
+    scraping: threading.Lock = field(default_factory=threading.Lock)
     stopping: threading.Event = field(default_factory=threading.Event)
     deliveries: RateLimit = field(default_factory=lambda: RateLimit(MOST_DELIVERIES, 60.0))
     viewers: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(MOST_VIEWERS))

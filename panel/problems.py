@@ -66,7 +66,7 @@ def find_status(error: MastraAdminError) -> int:
 
 def wants_json() -> bool:
     """True when the request is one of a program: to the API, a webhook or the collector, or for ``/health``."""
-    return request.path.startswith(_PROGRAMS) or request.path in {"/api", "/health"}
+    return request.path.startswith(_PROGRAMS) or request.path in {"/api", "/health", "/metrics"}
 
 
 def _answer_known(error: MastraAdminError) -> Response:

@@ -14,6 +14,8 @@ from mastra_admin_sdk.services.deployments.studio import find_studio_url
 from .builds.pipeline import ACTIVE
 from .deployments.servers import ALIVE, identify
 from .keeping.janitor import ROLE as JANITOR
+from .monitoring.delivery import ROLE as MESSENGER
+from .monitoring.evaluation import ROLE as ALERTER
 from .parts import Parts
 from .supervision.crew import do_together
 from .supervision.supervisor import ROLE as SUPERVISOR
@@ -104,7 +106,7 @@ def look_around(parts: Parts, ingester: Ingester) -> Overview:
     deployments = parts.storage.deployments.list()
     projects = {project.id: project for project in parts.storage.projects.list()}
     teams = {team.id: team for team in parts.storage.teams.list()}
-    names = (SUPERVISOR, INGESTER, SCHEDULER, WATCHER, POLLER, JANITOR)
+    names = (SUPERVISOR, INGESTER, SCHEDULER, WATCHER, POLLER, JANITOR, ALERTER, MESSENGER)
     holders = {name: parts.leases.holder(name) for name in names}
     watch_errors = read_watch_errors(parts.home, [name for name in (WATCHER, POLLER) if holders[name]])
     views = [

@@ -9,13 +9,15 @@ from .options import Span, read_span
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .figures import Figures, FigureService
     from .health import HealthService
 
 
 class MonitoringCalls:
-    """Health as a DataFrame."""
+    """Health as a DataFrame, and what is measured as figures."""
 
     _health: HealthService
+    _figures: FigureService
 
     def health(self, window: Span = "5m") -> pd.DataFrame:
         """Return how each deployment does, as observed just now.
@@ -32,3 +34,7 @@ class MonitoringCalls:
             >>> sick = admin.health().query("healthy < servers or alerts > 0 or error_rate > 0.05")
         """
         return self._health.frame(read_span(window, "window"))
+
+    def figures(self) -> Figures:
+        """Return all that is counted and measured, as observed just now: what the panel's ``/metrics`` shows."""
+        return self._figures.collect()

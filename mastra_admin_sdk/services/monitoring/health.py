@@ -31,7 +31,7 @@ class HealthService:
     def frame(self, window_seconds: float) -> pd.DataFrame:
         """Return a row a deployment (`HEALTH_COLUMNS`), by team, project and name."""
         overview = look_around(self._parts, self._ingester)
-        rows = self.describe(overview, window_seconds)
+        rows = self.describe(overview, self.find_activities(window_seconds, fresh=True))
         frame = make_frame(
             HEALTH_COLUMNS, sorted(rows, key=lambda row: (row["team"], row["project"], row["deployment"]))
         )
@@ -44,9 +44,8 @@ class HealthService:
         )
         return frame
 
-    def describe(self, overview: Overview, window_seconds: float) -> list[dict[str, Any]]:
+    def describe(self, overview: Overview, activities: Mapping[str, Activity] | None) -> list[dict[str, Any]]:
         """Return the rows for what was seen."""
-        activities = self._find_activities(window_seconds)
         lags, firing = self._ingester.measure_lags(), self._count_firing()
         return [
             {
@@ -61,10 +60,14 @@ class HealthService:
             for view in overview.deployments
         ]
 
-    def _find_activities(self, seconds: float) -> Mapping[str, Activity] | None:
-        """What the store says; ``None`` when it can't be asked, which must not hide the rest."""
+    def find_activities(self, seconds: float, *, fresh: bool = False) -> Mapping[str, Activity] | None:
+        """Return what the store says of traces; ``None`` when it can't be asked, which must not hide the rest.
+
+        With ``fresh`` it is first seen to that what the files hold is stored.
+        """
         try:
-            self._ingester.catch_up()
+            if fresh:
+                self._ingester.catch_up()
             return Measures(self._parts, self._ingester, utc_now()).activity(seconds)
         except ObservabilityError:
             return None

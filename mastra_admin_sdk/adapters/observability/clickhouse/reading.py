@@ -26,7 +26,7 @@ from mastra_admin_sdk.ports.observability import (
 
 from . import queries
 from .parameters import Statement, bind
-from .queries_activity import build_activity
+from .queries.activity import build_activity
 
 if TYPE_CHECKING:
     import pandas as pd

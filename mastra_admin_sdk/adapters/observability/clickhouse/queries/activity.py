@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from .parameters import Statement, bind
+from mastra_admin_sdk.adapters.observability.clickhouse.parameters import Statement, bind
 
 _LONGEST_TRACE = timedelta(days=1)
 
