@@ -58,9 +58,9 @@ class Sender:
             threading.Thread(target=self._work, args=(pending, cases), name=f"replay-{number}", daemon=True)
             for number in range(min(self._concurrency, len(pending)))
         ]
-        for thread in threads:
-            thread.start()
         try:
+            for thread in threads:
+                thread.start()
             self._watch(threads, on_answer)
         except KeyboardInterrupt:
             self._stop()
