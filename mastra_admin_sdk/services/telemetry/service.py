@@ -1,108 +1,105 @@
-"""Reading telemetry: what people ask, as filters for the store."""
+"""Reading telemetry: what people ask goes to the store, and answers say what they leave out."""
 
 from __future__ import annotations
 
-import difflib
-import re
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
 from mastra_admin_sdk.errors import InvalidInput, NotFound
-from mastra_admin_sdk.models import utc_now
-from mastra_admin_sdk.ports.observability import ObservabilityStore, TelemetryFilter
+from mastra_admin_sdk.ports.observability import Grouping, Listing, ObservabilityStore, TelemetryFilter
 from mastra_admin_sdk.services.parts import Parts
-from mastra_admin_sdk.services.references import BuildRef, DeploymentRef, ProjectRef, Resolver
+from mastra_admin_sdk.services.references import Resolver
 
+from .asking import Asked, Asker
 from .ingestion import Ingester
+from .moments import Moment as Moment
+from .moments import parse_moment as parse_moment
+from .price_table import read_currency, read_prices
+from .tailing import follow
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Moment = str | datetime | timedelta
-"""A time: an aware datetime or pandas Timestamp, an ISO text, or an age such as ``"90s"``, ``"1h"``, ``"7d"``."""
-
-_AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
-_BY_REFERENCE = ("project", "deployment", "build")
-_FILTERS = (
-    *_BY_REFERENCE,
-    *(
-        item.name
-        for item in fields(TelemetryFilter)
-        if item.name.removesuffix("s").removesuffix("_id") not in _BY_REFERENCE
-    ),
-)
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_TIME_HINT = 'Give an age such as "30m", "24h" or "7d", a date, or an ISO time with its zone.'
-_CHOICES = {"status": ("ok", "error", "running"), "level": ("debug", "info", "warn", "error", "fatal")}
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_TAILED = (Listing.SPANS, Listing.LOGS)
+Read = Callable[[ObservabilityStore, TelemetryFilter], "pd.DataFrame"]
 
 
 class TelemetryService:
-    """Answers questions about what agents did. Every read first sees that what the files hold is stored."""
+    """Answers questions about what agents did. Every read first sees that what the files hold is stored.
+
+    With ``count=True`` an answer is a number, with ``chunks`` an iterator of DataFrames, else a DataFrame.
+    """
 
     def __init__(self, parts: Parts, resolver: Resolver, ingester: Ingester) -> None:
         self._parts, self._resolver, self._ingester = parts, resolver, ingester
+        table = parts.settings.prices
+        self.prices, self.currency = read_prices(table), read_currency(table)
+        self._asker = Asker(parts, resolver, self.prices)
 
-    def make_filter(
-        self,
-        *,
-        project: ProjectRef | None = None,
-        deployment: DeploymentRef | None = None,
-        build: BuildRef | None = None,
-        since: Moment | None = None,
-        until: Moment | None = None,
-        columns: Sequence[str] | None = None,
-        **more: Any,
-    ) -> TelemetryFilter:
+    def make_filter(self, **filters: Any) -> TelemetryFilter:
         """Turn what a person wrote into a filter; `NotFound` and `InvalidInput` say what was not understood."""
-        for name in more:
-            if name not in _FILTERS:
-                near = difflib.get_close_matches(name, _FILTERS, n=1)
-                hint = f"Did you mean {near[0]!r}?" if near else f"Filters: {', '.join(_FILTERS)}."
-                raise InvalidInput(f"There is no filter {name!r}.", hint=hint)
-        for name, known in _CHOICES.items():
-            if more.get(name) not in (None, *known):
-                raise InvalidInput(f"{more[name]!r} is no {name}.", hint=f"There are: {', '.join(known)}.")
-        return TelemetryFilter(
-            project_id=self._resolver.project(project).id if project is not None else None,
-            deployment_ids=(self._resolver.deployment(deployment).id,) if deployment is not None else None,
-            build_id=self._resolver.build(build).id if build is not None else None,
-            since=parse_moment(since) if since is not None else None,
-            until=parse_moment(until) if until is not None else None,
-            columns=tuple(columns) if columns is not None else None,
-            **more,
-        )
+        return self._asker.understand(Listing.SPANS, filters).filters
 
     def spans(self, **filters: Any) -> pd.DataFrame:
-        """Return spans (`ports.observability.SPAN_COLUMNS`)."""
-        wanted = self.make_filter(**filters)
-        return _say_if_cut(self._open().spans(wanted), wanted)
+        """Return spans (`ports.columns.SPAN_COLUMNS`)."""
+        return self._list(Listing.SPANS, filters, lambda store, wanted: store.spans(wanted))
 
     def logs(self, **filters: Any) -> pd.DataFrame:
-        """Return log lines (`ports.observability.LOG_COLUMNS`)."""
-        wanted = self.make_filter(**filters)
-        return _say_if_cut(self._open().logs(wanted), wanted)
+        """Return log lines (`ports.columns.LOG_COLUMNS`)."""
+        return self._list(Listing.LOGS, filters, lambda store, wanted: store.logs(wanted))
 
     def traces(self, **filters: Any) -> pd.DataFrame:
-        """Return a row a trace (`ports.observability.TRACE_COLUMNS`)."""
-        wanted = self.make_filter(**filters)
-        return _say_if_cut(self._open().traces(wanted), wanted)
+        """Return a row a trace (`ports.columns.TRACE_COLUMNS`)."""
+        return self._list(Listing.TRACES, filters, lambda store, wanted: store.traces(wanted))
 
     def metrics(self, **filters: Any) -> pd.DataFrame:
-        """Return metric points (`ports.observability.METRIC_COLUMNS`)."""
-        wanted = self.make_filter(**filters)
-        return _say_if_cut(self._open().metrics(wanted), wanted)
+        """Return metric points (`ports.columns.METRIC_COLUMNS`)."""
+        return self._list(Listing.METRICS, filters, lambda store, wanted: store.metrics(wanted))
 
     def scores(self, **filters: Any) -> pd.DataFrame:
-        """Return scores (`ports.observability.SCORE_COLUMNS`)."""
-        wanted = self.make_filter(**filters)
-        return _say_if_cut(self._open().scores(wanted), wanted)
+        """Return scores (`ports.columns.SCORE_COLUMNS`)."""
+        return self._list(Listing.SCORES, filters, lambda store, wanted: store.scores(wanted))
+
+    def feedback(self, **filters: Any) -> pd.DataFrame:
+        """Return feedback (`ports.columns.FEEDBACK_COLUMNS`)."""
+        return self._list(Listing.FEEDBACK, filters, lambda store, wanted: store.feedback(wanted))
+
+    def latency(self, **filters: Any) -> pd.DataFrame:
+        """Return how long spans took, by name unless said otherwise (`ports.columns.LATENCY_MEASURES`)."""
+        asked, grouping = self._understand_groups("latency", filters, "name")
+        return self._summarize(asked, lambda store, wanted: store.latency(wanted, grouping))
+
+    def usage(self, **filters: Any) -> pd.DataFrame:
+        """Return tokens and cost, by model unless said otherwise (`ports.columns.USAGE_MEASURES`)."""
+        asked, grouping = self._understand_groups("usage", filters, "model")
+        return self._summarize(asked, lambda store, wanted: store.usage(wanted, grouping))
+
+    def errors(self, **filters: Any) -> pd.DataFrame:
+        """Return kinds of errors (`ports.columns.ERROR_COLUMNS`)."""
+        asked = self._asker.understand("errors", filters)
+        return self._summarize(asked, lambda store, wanted: store.errors(wanted))
+
+    def threads(self, **filters: Any) -> pd.DataFrame:
+        """Return a row a thread (`ports.columns.THREAD_COLUMNS`)."""
+        asked = self._asker.understand("threads", filters)
+        return self._summarize(asked, lambda store, wanted: store.threads(wanted))
+
+    def tail(self, of: str = "spans", *, poll: float | None = None, **filters: Any) -> Iterator[dict[str, Any]]:
+        """Yield spans that end, or log lines, as they arrive."""
+        if of not in _TAILED:
+            raise InvalidInput(f"{of!r} can't be followed.", hint=f"There are: {', '.join(_TAILED)}.")
+        asked = self._asker.understand(of, {"limit": None, **filters})
+        if asked.count or asked.chunks:
+            raise InvalidInput("What arrives comes row by row.", hint="Leave count and chunks out.")
+        # An age by default is for answers that end: this one begins now.
+        wanted = replace(asked.filters, since=None) if asked.default_since else asked.filters
+        seconds = poll if poll is not None else float(self._parts.settings.telemetry_poll_seconds)
+        return follow(self._open, Listing(of), wanted, poll=seconds)
 
     def rejects(self, limit: int = 1000) -> pd.DataFrame:
-        """Return lines that could not be stored (`ports.observability.REJECT_COLUMNS`)."""
+        """Return lines that could not be stored (`ports.columns.REJECT_COLUMNS`)."""
         return self._open().rejects(limit)
 
     def trace(self, trace_id: str, *, wait: float = 0.0) -> pd.DataFrame:
@@ -129,6 +126,53 @@ class TelemetryService:
         """Run a read-only query with bound parameters (``%(name)s``)."""
         return self._open().sql(query, parameters)
 
+    def _list(self, listing: Listing, given: Mapping[str, Any], read: Read) -> pd.DataFrame:
+        asked = self._asker.understand(listing, given)
+        store = self._open()
+        if asked.count:
+            return cast("pd.DataFrame", store.count(listing, asked.filters))
+        if asked.chunks:
+            parts = store.iterate(listing, asked.filters, asked.chunks)
+            return cast("pd.DataFrame", self._answer_parts(asked, parts))
+        return self._answer(asked, read(store, asked.filters), "newest")
+
+    def _summarize(self, asked: Asked, read: Read) -> pd.DataFrame:
+        store = self._open()
+        if asked.count:
+            return cast("pd.DataFrame", len(read(store, replace(asked.filters, limit=None, columns=None))))
+        frame = read(store, asked.filters)
+        if asked.chunks:
+            size = asked.chunks
+            parts = (frame.iloc[start : start + size] for start in range(0, len(frame), size))
+            return cast("pd.DataFrame", self._answer_parts(asked, parts))
+        return self._answer(asked, frame)
+
+    def _answer_parts(self, asked: Asked, parts: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for part in parts:
+            yield self._answer(asked, part, "newest")
+
+    def _answer(self, asked: Asked, frame: pd.DataFrame, order: str | None = None) -> pd.DataFrame:
+        from .answers import make_answer
+
+        facts = asked.list_facts(order)
+        if "cost" in frame and asked.question != Listing.METRICS:
+            facts |= {"currency": self.currency, "unpriced": self._find_unpriced(asked, frame)}
+        return make_answer(frame, facts)
+
+    def _find_unpriced(self, asked: Asked, frame: pd.DataFrame) -> str | None:
+        """Return ``all`` when nothing has a price, ``some`` when a model that is used has none."""
+        if not self.prices:
+            return "all" if asked.question == "usage" and len(frame) else None
+        if not {"input_tokens", "output_tokens"} <= set(frame.columns):
+            return None
+        has_tokens = frame["input_tokens"].notna() | frame["output_tokens"].notna()
+        return "some" if bool((has_tokens & frame["cost"].isna()).any()) else None
+
+    def _understand_groups(self, question: str, given: Mapping[str, Any], by: str) -> tuple[Asked, Grouping]:
+        asked = self._asker.understand(question, given)
+        is_said = given.get("by") is not None or asked.grouping.bucket is not None
+        return asked, asked.grouping if is_said else replace(asked.grouping, by=(by,))
+
     def _open(self) -> ObservabilityStore:
         self._ingester.catch_up()
         self._parts.observability.init()
@@ -141,48 +185,3 @@ def is_complete(frame: pd.DataFrame) -> bool:
         return False
     has_root = bool((frame["parent_span_id"].isna() | (frame["parent_span_id"] == "")).any())
     return has_root and not bool((frame["status"] == "running").any())
-
-
-def parse_moment(moment: Moment) -> datetime:
-    """Return an aware UTC datetime; a date alone is its midnight in UTC.
-
-    A datetime without a time zone, or text like ``"1 hour"``, is refused.
-
-    Example:
-        >>> parse_moment("1h") < utc_now()
-        True
-    """
-    try:
-        return _read_moment(moment)
-    except (ValueError, OverflowError) as exc:  # no calendar goes that far
-        raise InvalidInput(f"{moment!r} is no time.", hint=_TIME_HINT) from exc
-
-
-def _read_moment(moment: object) -> datetime:
-    if isinstance(moment, timedelta):
-        return utc_now() - moment
-    if isinstance(moment, datetime):
-        return _check_aware(moment)
-    if not isinstance(moment, str):
-        raise InvalidInput(f"{moment!r} is no time.", hint=_TIME_HINT)
-    if _DATE.fullmatch(moment.strip()):
-        moment = f"{moment.strip()}T00:00:00+00:00"
-    if match := _AGE.fullmatch(moment.strip()):
-        return utc_now() - timedelta(seconds=float(match[1]) * _UNITS[match[2]])
-    return _check_aware(datetime.fromisoformat(moment))
-
-
-def _check_aware(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        raise InvalidInput(
-            f"The time {moment.isoformat()} has no time zone.", hint="Add one, such as datetime(…, tzinfo=UTC) or …Z."
-        )
-    return moment.astimezone(UTC)
-
-
-def _say_if_cut(frame: pd.DataFrame, wanted: TelemetryFilter) -> pd.DataFrame:
-    """Leave a note in ``frame.attrs`` when the limit cut the result: a cut result must not look like all there is."""
-    cut = wanted.limit is not None and len(frame) >= wanted.limit
-    frame.attrs["limit"] = wanted.limit
-    frame.attrs["truncated"] = cut
-    return frame
