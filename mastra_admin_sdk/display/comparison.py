@@ -59,15 +59,16 @@ class ComparisonCard:
         return f"Of {len(self.worse) + len(self.better) + len(self.others)} figures: {', '.join(parts)}."
 
 
-def render_comparison_text(card: ComparisonCard, *, width: int = 80) -> str:
-    """Return the card as lines of at most ``width`` terminal columns."""
+def render_comparison_text(card: ComparisonCard, *, width: int = 80, everything: bool = False) -> str:
+    """Return the card as lines of at most ``width`` terminal columns; figures that don't differ if all are wanted."""
     lines = [f"A  {card.before}", f"B  {card.after}", card.conclusion]
     sections = (("Worse", card.worse), ("Better", card.better), ("Orders of tools", card.sequences))
     for title, rows in sections:
         if rows:
             lines += ["", title, *_list_rows(rows, width)]
-    if not (card.worse or card.better) and card.others:
-        lines += ["", "Figures", *_list_rows(card.others, width)]
+    is_all = not (card.worse or card.better)
+    if card.others and (everything or is_all):
+        lines += ["", "Figures" if is_all else "Other figures", *_list_rows(card.others, width)]
     lines += ["", *card.notes] if card.notes else []
     return "\n".join(truncate(line, width) for each in lines for line in _wrap(each, width))
 
@@ -109,8 +110,16 @@ def _tone(row: ComparedRow) -> str:
 
 
 def _list_rows(rows: Sequence[ComparedRow], width: int) -> list[str]:
-    table = render_table_text(HEADINGS, [row.cells for row in rows], width=width - 2)
-    return [f"  {line}" for line in table.splitlines()]
+    """A table, with what each group of figures is about in a line above them."""
+    table = render_table_text(HEADINGS[1:], [row.cells[1:] for row in rows], width=width - 4).splitlines()
+    lines = [f"    {line}" for line in table[:2]]
+    former = None
+    for row, line in zip(rows, table[2:], strict=True):
+        if row.what != former:
+            lines.append(f"  {printable(row.what)}")
+            former = row.what
+        lines.append(f"    {line}")
+    return lines
 
 
 def _wrap(text: str, width: int) -> list[str]:

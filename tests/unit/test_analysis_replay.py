@@ -139,6 +139,10 @@ def test_a_dry_run_sends_nothing() -> None:
     assert live.calls == []
 
 
+def mark(case: str) -> dict[str, Any]:
+    return {"tracingOptions": {"metadata": {"replayOf": case}}}
+
+
 def test_requests_go_to_the_target_with_further_fields() -> None:
     live = Deployment()
     replay(
@@ -150,8 +154,8 @@ def test_requests_go_to_the_target_with_further_fields() -> None:
         fields={"a": 1},
     )
     assert live.calls == [
-        *[("agent", "weather"), ("one", 7, {"a": 1})],
-        *[("workflow", "forecast"), ({"city": "x"}, 7, {"a": 1})],
+        *[("agent", "weather"), ("one", 7, {"a": 1, **mark("one")})],
+        *[("workflow", "forecast"), ({"city": "x"}, 7, {"a": 1, **mark("w")})],
     ]
 
 

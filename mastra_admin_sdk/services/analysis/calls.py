@@ -63,7 +63,7 @@ class AnalysisCalls:
         Example:
             >>> admin.compare("weather-agent#1", "weather-agent#2").worse
         """
-        options = _check_options(confidence, min_traces, seed, limit)
+        options = _check_options(confidence, min_traces, seed, limit, self._telemetry.currency)
         reader = SideReader(self._parts, self._resolver, self._telemetry)
         sides = [reader.read(side, filters, limit) for side in (a, b)]
         return Comparison(sides[0], sides[1], options)
@@ -122,10 +122,10 @@ class AnalysisCalls:
         return replay.run(cases, on_progress or ReplayPrinter.for_this_output() or (lambda _: None))
 
 
-def _check_options(confidence: float, min_traces: int, seed: int, limit: int) -> Options:
+def _check_options(confidence: float, min_traces: int, seed: int, limit: int, currency: str) -> Options:
     if not 0 < confidence < 1:
         raise InvalidInput(f"A confidence of {confidence!r} is none.", hint="Give one between 0 and 1, such as 0.95.")
     for name, value in (("min_traces", min_traces), ("limit", limit)):
         if value < 1:
             raise InvalidInput(f"{name} can't be {value!r}.", hint="Give a number from 1 on.")
-    return Options(confidence, min_traces, seed=seed)
+    return Options(confidence, min_traces, seed=seed, currency=currency)

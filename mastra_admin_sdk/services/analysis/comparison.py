@@ -122,9 +122,9 @@ class Comparison:
 
     # --- as text ------------------------------------------------------------------------------------------------------
 
-    def text(self, width: int = 80) -> str:
-        """Return the card as lines of at most ``width`` columns."""
-        return render_comparison_text(self._make_card(), width=width)
+    def text(self, width: int = 80, *, everything: bool = False) -> str:
+        """Return the card as lines of at most ``width`` columns; with ``everything`` all figures."""
+        return render_comparison_text(self._make_card(), width=width, everything=everything)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as JSON values."""

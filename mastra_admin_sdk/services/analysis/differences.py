@@ -38,12 +38,16 @@ _NOISE = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How differences are told: ``min_traces`` on each side for an interval, its confidence, and the bootstrap's."""
+    """How differences are told: ``min_traces`` on each side for an interval, its confidence, and the bootstrap's.
+
+    ``currency`` is that of the costs.
+    """
 
     confidence: float = 0.95
     min_traces: int = 10
     resamples: int = 1000
     seed: int = 0
+    currency: str = "USD"
 
 
 def compare_calls(before: pd.DataFrame, after: pd.DataFrame, options: Options) -> pd.DataFrame:
@@ -57,8 +61,12 @@ def compare_calls(before: pd.DataFrame, after: pd.DataFrame, options: Options) -
     for kind, name, old, new in _pair(before, after, ("trace", *KINDS)):
         samples = [_take_samples(side) for side in (old, new)]
         for metric, found in _list_differences(samples[0], samples[1], options, f"{kind}/{name}"):
-            rows.append({"kind": kind, "name": name, "metric": metric, "unit": METRICS[metric], **found})
+            rows.append({"kind": kind, "name": name, "metric": metric, "unit": _name_unit(metric, options), **found})
     return make_frame(COMPARISON_COLUMNS, rows)
+
+
+def _name_unit(metric: str, options: Options) -> str:
+    return options.currency if metric == "cost" else METRICS[metric]
 
 
 def compare_sequences(before: pd.DataFrame, after: pd.DataFrame, options: Options) -> pd.DataFrame:

@@ -21,6 +21,9 @@ from .sending import Answer, Sender
 if TYPE_CHECKING:
     import pandas as pd
 
+MARK = "replayOf"
+"""Where the metadata of a new trace says which case it is a replay of."""
+
 _NOT_SENT = "It was interrupted before it was sent."
 _NOT_ANSWERED = "It was sent, and interrupted before the answer came."
 
@@ -89,8 +92,8 @@ class Replay:
 
     def _send(self, case: Case) -> Mapping[str, Any]:
         """Send one input; whatever the API answers is returned."""
-        fields, timeout = dict(self._options.fields), self._options.timeout
-        target = str(case.target)
+        fields = {"tracingOptions": {"metadata": {MARK: case.id}}, **self._options.fields}
+        target, timeout = str(case.target), self._options.timeout
         if case.kind == "agent":
             messages = read_messages(case.input)
             return self._live.agent(target).generate(messages or "", timeout=timeout, **fields)
@@ -132,8 +135,15 @@ class Replay:
         if answer.error:
             return {**row, "reason": answer.error}
         new = _read_outcome(case, answer, traces.get(place))
-        missing = None if new.duration_ms is not None else "Its new trace hasn't arrived: time and tokens aren't known."
-        return {**row, "reason": missing, **_describe_new(case, new)}
+        return {**row, "reason": _explain_missing(new), **_describe_new(case, new)}
+
+
+def _explain_missing(new: Outcome) -> str | None:
+    if new.duration_ms is not None:
+        return None
+    if new.trace_id is None:
+        return "The answer names no trace: time and tokens aren't known."
+    return "Its new trace hasn't arrived: time and tokens aren't known."
 
 
 def _find_trace_id(answer: Answer) -> str | None:

@@ -36,10 +36,8 @@ class Question:
 class SideReader:
     """Reads what is compared."""
 
-    def __init__(
-        self, parts: Parts, resolver: Resolver, telemetry: TelemetryService, prices: Sequence[Price] = ()
-    ) -> None:
-        self._parts, self._resolver, self._telemetry, self._prices = parts, resolver, telemetry, prices
+    def __init__(self, parts: Parts, resolver: Resolver, telemetry: TelemetryService) -> None:
+        self._parts, self._resolver, self._telemetry = parts, resolver, telemetry
 
     def read(self, reference: Any, common: Mapping[str, Any], limit: int) -> ComparedSide:
         """Return one side.
@@ -54,14 +52,16 @@ class SideReader:
         """
         question = self.understand(reference)
         if question.spans is not None:
-            return _make_side(question.label, _check_columns(question.spans), (), self._prices)
+            return _make_side(question.label, _check_columns(question.spans), (), self._telemetry.prices)
         filters = {**common, **question.filters}
         spans = self._read_spans({key: value for key, value in filters.items() if key in _WHOLE_TRACES}, limit)
         chosen = {key: value for key, value in filters.items() if key not in _WHOLE_TRACES}
         notes = _list_notes(spans, limit)
         if chosen:
-            spans = self._keep_traces(spans, filters, limit)
-        return _make_side(question.label, spans, notes, self._prices)
+            found = self._telemetry.spans(**filters, columns=("trace_id",), limit=limit)
+            spans = spans[spans["trace_id"].isin(set(found["trace_id"]))]
+            notes = (*notes, *_list_choice_notes(found))
+        return _make_side(question.label, spans, notes, self._telemetry.prices)
 
     def understand(self, reference: Any) -> Question:
         """Return what a reference stands for."""
@@ -98,7 +98,7 @@ class SideReader:
 
     def _ask_build(self, build: Build) -> Question:
         label = self._parts.names.find("build", build.id) or build.id
-        # Nothing of it is older than itself: no default range may cut it.
+        # Nothing of it is older than itself, and a beginning makes reading quicker.
         return Question(label, {"build": build, "since": build.queued_at})
 
     def _ask_deployment(self, deployment: Deployment) -> Question:
@@ -107,10 +107,6 @@ class SideReader:
 
     def _read_spans(self, filters: Mapping[str, Any], limit: int) -> pd.DataFrame:
         return self._telemetry.spans(**filters, columns=SPAN_FIELDS, limit=limit)
-
-    def _keep_traces(self, spans: pd.DataFrame, filters: Mapping[str, Any], limit: int) -> pd.DataFrame:
-        found = self._telemetry.spans(**filters, columns=("trace_id",), limit=limit)
-        return spans[spans["trace_id"].isin(set(found["trace_id"]))]
 
 
 def _make_side(label: str, spans: pd.DataFrame, notes: tuple[str, ...], prices: Sequence[Price]) -> ComparedSide:
@@ -127,6 +123,12 @@ def _make_side(label: str, spans: pd.DataFrame, notes: tuple[str, ...], prices: 
 def _list_notes(spans: pd.DataFrame, limit: int) -> tuple[str, ...]:
     if spans.attrs.get("truncated"):
         return (f"only its newest {limit:,} spans are compared; give a larger limit=, or since=.",)
+    return ()
+
+
+def _list_choice_notes(found: pd.DataFrame) -> tuple[str, ...]:
+    if found.attrs.get("default_since"):
+        return (f"only traces since {found.attrs['since']} were looked for; give since=.",)
     return ()
 
 

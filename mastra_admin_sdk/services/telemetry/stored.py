@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mastra_admin_sdk.host import is_alive
 from mastra_admin_sdk.services.parts import Parts
 
+from .pricing import price_trace
 from .service import TelemetryService
 
 if TYPE_CHECKING:
@@ -36,8 +37,7 @@ class StoredTraces:
 
     def price(self, frame: pd.DataFrame) -> float | None:
         """Return what its tokens cost, if its models have a price."""
-        costs = frame["cost"].dropna() if "cost" in frame else ()
-        return float(sum(costs)) if len(costs) else None
+        return price_trace(frame, self._telemetry.prices)
 
     def trace_url(self, trace_id: str) -> str:
         """Return its address in the panel: where that runs, else where it would by the settings."""
