@@ -23,6 +23,8 @@ from .ports.storage import AdminStorage
 from .services.access.tokens import TokenService
 from .services.actors import Origin, acting
 from .services.analysis.calls import AnalysisCalls
+from .services.annotations.calls import AnnotationCalls
+from .services.annotations.service import AnnotationService
 from .services.background.background import Background, Duty
 from .services.builds.diffs import BuildDiff, compare_builds
 from .services.builds.pipeline import Pipeline
@@ -31,6 +33,7 @@ from .services.builds.waiting import BuildWaiter, OnProgress
 from .services.builds.worker import BuildWorker
 from .services.collections import BuildCollection, DeploymentCollection, EventCollection
 from .services.collector.collector import Collector
+from .services.datasets.collection import DatasetCollection
 from .services.deployments.lifetimes import Ttl
 from .services.deployments.live import PathToLive
 from .services.deployments.previews import read_ttl
@@ -46,6 +49,8 @@ from .services.monitoring.setup import Monitoring
 from .services.objects import LiveBuild, LiveDeployment, Services
 from .services.overview import Overview, look_around
 from .services.parts import Parts
+from .services.privacy.calls import PrivacyCalls
+from .services.privacy.deletion import TelemetryEraser
 from .services.projects.service import ProjectService, TeamService
 from .services.references import BuildRef, DeploymentRef, ProjectRef, Resolver
 from .services.shutdown import shut_down
@@ -53,6 +58,7 @@ from .services.supervision.processes import ProcessCollection
 from .services.supervision.supervisor import Supervisor
 from .services.telemetry.ingestion import Ingester
 from .services.telemetry.reads import TelemetryReads
+from .services.telemetry.screening import SHARED_STATUS, TelemetryScreen
 from .services.telemetry.service import TelemetryService
 from .services.telemetry.writing import TelemetryWriter
 from .services.triggers.schedules import ROLE as SCHEDULER
@@ -64,7 +70,7 @@ from .services.triggers.webhooks import WebhookService
 from .settings import load_settings
 
 
-class MastraAdmin(AnalysisCalls, TelemetryReads, MonitoringCalls):
+class MastraAdmin(AnalysisCalls, TelemetryReads, MonitoringCalls, AnnotationCalls, PrivacyCalls):
     """Runs Mastra servers on this machine and shows what they do.
 
     Parameters:
@@ -165,8 +171,12 @@ class MastraAdmin(AnalysisCalls, TelemetryReads, MonitoringCalls):
         self.webhooks = WebhookService(parts, resolver, deployments)
         self.alerts, self._health, self._figures = monitoring.alerts, monitoring.health, monitoring.figures
         self.tokens = TokenService(parts, resolver)
-        self._writer = TelemetryWriter(self.home.telemetry)
+        self._screen = TelemetryScreen(parts.policies, self.home.telemetry.joinpath(*SHARED_STATUS))
+        self._writer = TelemetryWriter(self.home.telemetry, policy=self._screen)
         self.collector = Collector(parts, self.tokens, self._writer)
+        self.datasets = DatasetCollection(parts, self._telemetry)
+        self._annotations = AnnotationService(parts, ingester, self._writer)
+        self._eraser = TelemetryEraser(parts, ingester)
 
     # --- the parts ----------------------------------------------------------------------------------------------------
 
@@ -383,6 +393,7 @@ class MastraAdmin(AnalysisCalls, TelemetryReads, MonitoringCalls):
         self._waiter.close()
         self._background.stop()
         self._writer.close()
+        self._screen.close()
         self._parts.leases.close()
         self._parts.observability.close()
         if self._owns_storage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -53,6 +54,11 @@ class SecretBox:
                 "An environment variable can't be decrypted: it was encrypted with another key.",
                 hint=f"Restore {self._key_file} (or MASTRA_ADMIN_SECRET_KEY) from your backup, or set it again.",
             ) from exc
+
+    def fingerprint(self, text: str) -> str:
+        """Return what tells texts apart and can't be turned back without the key: for the audit log."""
+        key = self._key or read_or_make_key(self._key_file)
+        return hmac.new(key.encode("ascii"), text.encode("utf-8", "replace"), "sha256").hexdigest()[:32]
 
     def __repr__(self) -> str:
         return f"SecretBox({'key given' if self._key else self._key_file})"

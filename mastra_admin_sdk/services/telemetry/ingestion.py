@@ -74,15 +74,15 @@ class Ingester:
         self._progress.note_pass(stored=total)
         return total
 
-    def catch_up(self) -> None:
-        """Before a read: see that what is in the files now is stored.
+    def catch_up(self, timeout: float = _FRESH_TIMEOUT) -> bool:
+        """Before a read: see that what is in the files now is stored; return whether it is.
 
-        With an ingester around, wait briefly until it has; without one, do one pass here.
+        With an ingester around, wait until it has, for so many seconds; without one, do one pass here.
         """
         targets = self._list_behind(self._index.refresh())
         if not targets:
-            return
-        deadline = time.monotonic() + _FRESH_TIMEOUT
+            return True
+        deadline = time.monotonic() + timeout
         while (targets := self._list_behind(targets)) and time.monotonic() < deadline:
             role = self._parts.leases.try_acquire(ROLE, LEASE_SECONDS)
             if role is None:
@@ -92,7 +92,9 @@ class Ingester:
                 self.run_once(role)
             finally:
                 self._parts.leases.release(role)
-            return
+            targets = self._list_behind(targets)
+            break
+        return not targets
 
     def measure_lag(self) -> Lag:
         """Return how many files and bytes wait, and for how many seconds the oldest of their lines has."""

@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 STATUS_FILE = "status.json"
 
+SHARED_STATUS = ("none", "none", "python", STATUS_FILE)
+"""Where below the telemetry folder all that writes from Python counts together, as a server does in its own folder."""
+
 _SERIOUS = frozenset({"error", "fatal"})
 _REMEMBERED = 10_000
 _SAVE_SECONDS = 1.0

@@ -1,0 +1,1 @@
+"""What people say about traces and spans: scores, notes and labels, written back as telemetry."""

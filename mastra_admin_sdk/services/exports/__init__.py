@@ -1,0 +1,1 @@
+"""Telemetry as files for other tools: Parquet, OTLP JSON, OpenInference."""

@@ -1,0 +1,40 @@
+"""Files that people get: written whole under another name first, so that nobody ever finds half of one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mastra_admin_sdk.errors import InvalidInput
+
+
+@contextmanager
+def write_whole(path: str | Path) -> Iterator[Path]:
+    """Give a path to write to; what was written takes the place of ``path`` when the block ends well.
+
+    An error leaves what was there before, and nothing beside it.
+
+    Raises:
+        InvalidInput: the folder isn't there, can't be written, or the disk is full.
+    """
+    target = Path(path).expanduser().absolute()
+    if target.is_dir():
+        raise InvalidInput(f"{target} is a folder.", hint="Name the file to write.")
+    draft = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}.part")
+    try:
+        yield draft
+        _sync(draft)
+        draft.replace(target)
+    except OSError as exc:
+        raise InvalidInput(
+            f"{target} can't be written: {exc.strerror or exc}.", hint="Name a folder that exists and has room."
+        ) from exc
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
