@@ -9,6 +9,10 @@ from collections.abc import Callable
 _WORDS = [
     (r'admin\.webhooks\.rotate\("([^"]+)"\)', r"`$webhooks create \1 --rotate`"),
     (r'admin\.webhooks\.create\("([^"]+)"\)', r"`$webhooks create \1`"),
+    (r"admin\.alerts\.create\(…\) makes one", "`$alerts create` makes one"),
+    (r"Give it one with update\(webhook=…\)", "Give it one with `$alerts update`"),
+    (r"Give clear= a number", "Give --clear a number"),
+    (r"Leave min_count= out", "Leave --min-count out"),
     (r"admin\.schedules\.list\(\) returns all there are", "`$schedules list` shows all there are"),
     (
         r'Use it with admin\.projects\.get\("([^"]+)"\), or give this one another name',

@@ -15,7 +15,7 @@ from .text import NOTHING, measure, pad, printable, truncate
 
 _TONES: Mapping[str, str] = {
     **dict.fromkeys(("running", "succeeded", "ok", "healthy", "live"), "good"),
-    **dict.fromkeys(("failed", "error", "crashed", "unhealthy"), "bad"),
+    **dict.fromkeys(("failed", "error", "crashed", "unhealthy", "firing"), "bad"),
     **dict.fromkeys(("queued", "pending", "building", "deploying", "starting", "draining"), "busy"),
 }
 _NARROWEST_COLUMN = 4
