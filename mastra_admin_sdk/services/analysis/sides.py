@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mastra_admin_sdk.errors import InvalidInput, NotFound
@@ -26,11 +27,12 @@ _WHOLE_TRACES = ("project", "deployment", "build", "branch", "since", "until")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What one side is: its name, and filters or the spans themselves."""
+    """What one side is: its name, and filters or the spans themselves; ``oldest`` is before all of it."""
 
     label: str
     filters: Mapping[str, Any]
     spans: Any = None
+    oldest: datetime | None = None
 
 
 class SideReader:
@@ -53,8 +55,11 @@ class SideReader:
         question = self.understand(reference)
         if question.spans is not None:
             return _make_side(question.label, _check_columns(question.spans), (), self._telemetry.prices)
-        filters = {**common, **question.filters}
-        spans = self._read_spans({key: value for key, value in filters.items() if key in _WHOLE_TRACES}, limit)
+        # A beginning makes reading quicker.
+        oldest = {"since": question.oldest} if question.oldest else {}
+        filters = {**oldest, **_check_filters(common), **question.filters}
+        whole = {key: value for key, value in filters.items() if key in _WHOLE_TRACES}
+        spans = self._telemetry.spans(**whole, columns=SPAN_FIELDS, limit=limit)
         chosen = {key: value for key, value in filters.items() if key not in _WHOLE_TRACES}
         notes = _list_notes(spans, limit)
         if chosen:
@@ -98,15 +103,11 @@ class SideReader:
 
     def _ask_build(self, build: Build) -> Question:
         label = self._parts.names.find("build", build.id) or build.id
-        # Nothing of it is older than itself, and a beginning makes reading quicker.
-        return Question(label, {"build": build, "since": build.queued_at})
+        return Question(label, {"build": build}, oldest=build.queued_at)
 
     def _ask_deployment(self, deployment: Deployment) -> Question:
         label = self._parts.names.find("deployment", deployment.id) or deployment.id
         return Question(label, {"deployment": deployment})
-
-    def _read_spans(self, filters: Mapping[str, Any], limit: int) -> pd.DataFrame:
-        return self._telemetry.spans(**filters, columns=SPAN_FIELDS, limit=limit)
 
 
 def _make_side(label: str, spans: pd.DataFrame, notes: tuple[str, ...], prices: Sequence[Price]) -> ComparedSide:
