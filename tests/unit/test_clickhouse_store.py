@@ -127,9 +127,15 @@ def test_stations_are_what_keeps_nothing() -> None:
     assert stations[:3] == ["mastra_admin_span_lines", "mastra_admin_log_lines", "mastra_admin_refused_lines"]
     assert "mastra_admin_spans" in stations
     assert "mastra_admin_span_rows" in stations
-    kept = {"mastra_admin_spans_finished", "mastra_admin_spans_open", "mastra_admin_logs", "mastra_admin_rejects"}
+    kept = {
+        "mastra_admin_spans_finished",
+        "mastra_admin_spans_open",
+        "mastra_admin_trace_times",
+        "mastra_admin_logs",
+        "mastra_admin_rejects",
+    }
     assert not kept & set(stations)
-    assert len(stations) + 7 == len(statements)
+    assert len(stations) + 8 == len(statements)
 
 
 def test_every_version_of_the_schema_has_its_migration() -> None:

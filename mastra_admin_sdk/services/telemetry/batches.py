@@ -19,7 +19,7 @@ from .writers import WriterWatch
 
 logger = logging.getLogger(__name__)
 
-BATCH_BYTES = 16 * 1024 * 1024
+BATCH_BYTES = 64 * 1024 * 1024
 """A batch has about so many bytes: enough that storing it is efficient, and memory stays bounded."""
 
 _BATCH_FILES = 1000

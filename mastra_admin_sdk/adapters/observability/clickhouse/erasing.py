@@ -14,7 +14,7 @@ from mastra_admin_sdk.ports.observability import Erasure
 from .addresses import Role
 from .clients import Clients
 from .retention import Signal
-from .schema import LIVES
+from .schema import LIVES, TRACE_TIMES
 from .topology import ONE_MACHINE, Topology
 
 _WHAT = "Erasing telemetry"
@@ -113,6 +113,8 @@ def _match_traces(erasure: Erasure, table: str) -> str | None:
 
 def _match_owner(erasure: Erasure, table: str) -> str | None:
     signal, time = LIVES[table]
+    if table == TRACE_TIMES:
+        return None  # it tells no owner, and leads to spans only as long as they are there
     if signal is Signal.REJECTS and erasure.build_id is not None:
         return None  # nobody knows of which build a line is that could not be read
     conditions = [

@@ -19,7 +19,7 @@ from .translation import MEMORY_LIMIT, NO_SCHEMA, PASSING
 
 logger = logging.getLogger(__name__)
 
-BATCH_BYTES = 32 * 1024 * 1024
+BATCH_BYTES = 64 * 1024 * 1024
 """Lines of so many bytes go in at once: enough that planning the views costs little, and memory stays bounded."""
 
 PURGE_SECONDS = 30.0
@@ -38,6 +38,7 @@ _SETTINGS = {
     "min_insert_block_size_rows": 100_000_000,
     "min_insert_block_size_bytes": 4_000_000_000,
     "max_joined_block_size_rows": 100_000_000,
+    "optimize_on_insert": 0,
 }
 _CLUSTER_SETTINGS = {
     **_SETTINGS,

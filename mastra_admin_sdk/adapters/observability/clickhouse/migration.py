@@ -95,6 +95,8 @@ class Migrator:
         if not self._keeps_as_long(found):
             self._apply(schema.list_retention_changes(self._retention, self._topology))
         self._apply(self._statements)
+        for step in range(found["version"] + 1, schema.SCHEMA_VERSION + 1):
+            self._apply(schema.BACKFILLS.get(step, ()))
 
     def _keeps_as_long(self, found: dict[str, Any]) -> bool:
         # Earlier versions of this package had one number for all.

@@ -14,15 +14,24 @@ from importlib import resources
 from .retention import Retention, Signal
 from .topology import LOCAL, ONE_MACHINE, Topology, find_name, is_kept, quote, spread
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MIGRATIONS: Mapping[int, tuple[str, ...]] = {
     # When a row was stored: whoever follows what arrives asks for it. Earlier rows came at no time that is known.
     2: tuple(
         f"ALTER TABLE {{{{{table}}}}} ADD COLUMN IF NOT EXISTS stored_at DateTime64(3, 'UTC')"
         for table in ("mastra_admin_spans_finished", "mastra_admin_logs")
     ),
+    3: (),
 }
 """Statements that turn version n - 1 of the kept tables into version n (see `list_migration`); all can be repeated."""
+
+BACKFILLS: Mapping[int, tuple[str, ...]] = {
+    3: (
+        "INSERT INTO mastra_admin_trace_times SELECT trace_id, min(f.start_time), max(f.start_time) "
+        "FROM mastra_admin_spans_finished AS f GROUP BY trace_id",
+    ),
+}
+"""Statements that fill a table that version n added, from what is stored already; all can be repeated."""
 
 LANDING_TABLES: Mapping[str, str] = {"spans": "mastra_admin_span_lines", "logs": "mastra_admin_log_lines"}
 """Where chunks of lines go, by stream."""
@@ -32,6 +41,9 @@ REFUSED_TABLE = "mastra_admin_refused_lines"
 
 READY_COLUMN = "ready"
 """Added to a landing table last: a chunk can't get in before all views are there to see it."""
+
+TRACE_TIMES = "mastra_admin_trace_times"
+"""Where in the order of time the spans of a trace are."""
 
 VERSION_TABLE = "mastra_admin_schema"
 
@@ -78,6 +90,7 @@ _SPAN: Mapping[str, str] = {
 LIVES: Mapping[str, tuple[Signal, str]] = {
     "mastra_admin_spans_finished": (Signal.SPANS, "start_time"),
     "mastra_admin_spans_open": (Signal.SPANS, "start_time"),
+    TRACE_TIMES: (Signal.SPANS, "start_time"),
     "mastra_admin_logs": (Signal.LOGS, "timestamp"),
     "mastra_admin_metrics": (Signal.METRICS, "timestamp"),
     "mastra_admin_scores": (Signal.SCORES, "timestamp"),
@@ -203,8 +216,7 @@ def _make_parts(retention: Retention) -> dict[str, str]:
         "owner_names": ", ".join(_OWNER),
         "oldest_by_kind": _find_oldest_by_kind(retention),
         "oldest_log": _find_oldest(retention.find(Signal.LOGS)),
-        "mended_text": f"replaceRegexpAll(text, {_LONE_SURROGATE})",
-        "mended_line": f"if(isValidJSON(line), line, replaceRegexpAll(line, {_LONE_SURROGATE}))",
+        "mended_body": f"replaceRegexpAll(body, {_LONE_SURROGATE})",
         **{f"ttl_{signal}": _make_ttl(time, retention.find(signal)) for signal, time in LIVES.values()},
     }
 

@@ -9,6 +9,7 @@
 -- ReplacingMergeTree removes at the next merge what both wrote.
 --
 --   span_lines ─ split ─> span_events ─ resolve ─> span_rows ─┬─> spans_finished   spans that have ended, each once
+--                                                             ├─> trace_times      when those of a trace started
 --                                                             ├─> spans_open       spans that had not ended yet
 --                                                             ├─> metrics, scores, feedback
 --                                                             └─> rejects          lines that could not become a row
@@ -42,6 +43,19 @@ CREATE TABLE IF NOT EXISTS mastra_admin_spans_open
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (trace_id, span_id)
 {{ttl_spans}};;
+
+-- When the finished spans of a trace started: where in spans_finished, which is in the order of time, one trace is.
+-- Smallest and largest of what was told twice are the same.
+CREATE TABLE IF NOT EXISTS mastra_admin_trace_times
+(
+    trace_id String,
+    start_time SimpleAggregateFunction(min, DateTime64(3, 'UTC')),
+    last_start_time SimpleAggregateFunction(max, DateTime64(3, 'UTC'))
+)
+ENGINE = AggregatingMergeTree
+ORDER BY trace_id
+{{ttl_spans}}
+SETTINGS index_granularity = 512;;
 
 CREATE TABLE IF NOT EXISTS mastra_admin_logs
 (
@@ -148,15 +162,18 @@ CREATE TABLE IF NOT EXISTS mastra_admin_span_lines (path String, position UInt64
 CREATE TABLE IF NOT EXISTS mastra_admin_span_events
 (
     {{line_columns}},
-    number UInt32,
-    {{event_columns}}
+    {{event_columns}},
+    span_key UInt64,
+    identity UInt64,
+    number UInt64
 )
 ENGINE = Null;;
 
 CREATE TABLE IF NOT EXISTS mastra_admin_span_rows
 (
     {{line_columns}},
-    {{event_columns}}
+    {{event_columns}},
+    span_key UInt64
 )
 ENGINE = Null;;
 
@@ -183,19 +200,13 @@ ENGINE = Null;;
 -- === spans ============================================================================================================
 
 -- A line is parsed once. Only input and output that are JSON strings are read a second time, to keep their quotes.
--- JSON.stringify writes half of a cut emoji as a lone surrogate, which the parser refuses: `jsons` are the lines without
--- such halves.
+-- JSON.stringify writes half of a cut emoji as a lone surrogate, which the parser refuses: `lines` are without such
+-- halves. What follows the last line end, `is_rest`, is no line. `identity` is made of what a span's first line tells for
+-- good.
 CREATE MATERIALIZED VIEW IF NOT EXISTS mastra_admin_split_span_lines TO mastra_admin_span_events AS
 SELECT
-    path, position, number, line,
-    multiIf(
-        `head.type` IN ('span', 'metric', 'score', 'feedback'), '',
-        `head.type` = 'log', 'a line in the wrong stream',
-        `head.type` != '', 'unknown type',
-        line = '', 'an empty line',
-        isValidJSON(json) = 0, 'not JSON',
-        JSONType(json) != 'Object', 'not an object',
-        'unknown type') AS reason,
+    path, position, line,
+    rowNumberInAllBlocks() AS number,
     `head.type` AS kind,
     `head.event` AS event,
     if(`head.id` != '', `head.id`, lower(hex(sipHash128(line)))) AS id,
@@ -209,6 +220,8 @@ SELECT
     `data.endTime` != '' AS has_end_time,
     `data.traceId` AS trace_id,
     if(kind = 'span', `data.id`, `data.spanId`) AS span_id,
+    cityHash64(trace_id, span_id) AS span_key,
+    cityHash64(assumeNotNull(time), parent_span_id, name, type, project_id, deployment_id, build_id) AS identity,
     `data.parentSpanId` AS parent_span_id,
     `data.name` AS name,
     `data.type` AS type,
@@ -229,18 +242,31 @@ SELECT
         JSONHas(`data.errorInfo`, 'message'), JSONExtractString(`data.errorInfo`, 'message'),
         `data.errorInfo`) AS error,
     `data.errorInfo` AS error_info,
-    if(spaced OR position(line, '"input":"') > 0, JSONExtractRaw(json, 'data', 'input'), `data.input`) AS input,
-    if(spaced OR position(line, '"output":"') > 0, JSONExtractRaw(json, 'data', 'output'), `data.output`) AS output,
+    if(spaced OR position(line, '"input":"') > 0, JSONExtractRaw(line, 'data', 'input'), `data.input`) AS input,
+    if(spaced OR position(line, '"output":"') > 0, JSONExtractRaw(line, 'data', 'output'), `data.output`) AS output,
     `data.attributes` AS attributes,
     `data.metadata` AS metadata,
     `data.isRootSpan` AS is_root,
-    `data.isEvent` AS is_event
+    `data.isEvent` AS is_event,
+    multiIf(
+        kind IN ('span', 'metric', 'score', 'feedback'), multiIf(
+            kind = 'span' AND (trace_id = '' OR span_id = ''), 'no trace id or span id',
+            kind = 'span' AND event NOT IN ('started', 'updated', 'ended'), 'unknown event',
+            event = 'ended' AND isNull(end_time) AND (has_end_time OR NOT (is_event OR written_at > 0)), 'no end time',
+            ''),
+        kind = 'log', 'a line in the wrong stream',
+        kind != '', 'unknown type',
+        is_rest, '',
+        line = '', 'an empty line',
+        isValidJSON(line) = 0, 'not JSON',
+        JSONType(line) != 'Object', 'not an object',
+        'unknown type') AS reason
 FROM
 (
     SELECT
-        path, position + end - length(line) - 1 AS position, number, line, json,
+        path, position + end - length(line) - 1 AS position, line, line = '' AND end = size AS is_rest,
         position(left(line, 64), '": ') > 0 AS spaced,
-        untuple(JSONExtract(json, 'Tuple(
+        untuple(JSONExtract(line, 'Tuple(
             id String, type String, event String, timestamp Int64,
             projectId String, deploymentId String, buildId String, processId String,
             data Tuple(
@@ -260,73 +286,73 @@ FROM
     FROM
     (
         SELECT
-            path, position,
-            arrayJoin(arrayZip(
-                lines, jsons, arrayEnumerate(lines), arrayCumSum(line -> length(line) + 1, lines))) AS item,
-            tupleElement(item, 1) AS line, tupleElement(item, 2) AS json, tupleElement(item, 3) AS number,
-            tupleElement(item, 4) AS end
-        FROM
-        (
-            SELECT
-                path, position,
-                if(endsWith(body, '\n'), left(body, length(body) - 1), body) AS text,
-                splitByChar('\n', text) AS lines,
-                if(position(text, '\\ud') = 0, lines, splitByChar('\n', {{mended_text}})) AS jsons
-            FROM mastra_admin_span_lines
-        )
+            path, position, length(body) + 1 AS size, splitByChar('\n', body) AS plain,
+            if(position(body, '\\ud') = 0, plain, splitByChar('\n', {{mended_body}})) AS lines,
+            arrayCumSum(line -> length(line) + 1, plain) AS ends
+        FROM mastra_admin_span_lines
     )
+    ARRAY JOIN lines AS line, ends AS end
 );;
 
 -- Where lines of one span disagree, what was told first counts: by an earlier line of the chunk, or by an open span.
 -- As a rule none disagree, and there is nothing to join.
 CREATE MATERIALIZED VIEW IF NOT EXISTS mastra_admin_resolve_span_events TO mastra_admin_span_rows AS
 SELECT
-    e.* EXCEPT (reason, number, time, parent_span_id, name, type, project_id, deployment_id, build_id),
-    if(told.span_id != '', told.time, e.time) AS time,
-    if(told.span_id != '', told.parent_span_id, e.parent_span_id) AS parent_span_id,
-    if(told.span_id != '', told.name, e.name) AS name,
-    if(told.span_id != '', told.type, e.type) AS type,
-    if(told.span_id != '', told.project_id, e.project_id) AS project_id,
-    if(told.span_id != '', told.deployment_id, e.deployment_id) AS deployment_id,
-    if(told.span_id != '', told.build_id, e.build_id) AS build_id,
+    e.* EXCEPT (reason, number, identity, time, parent_span_id, name, type, project_id, deployment_id, build_id),
+    if(told.span_key != 0, told.time, e.time) AS time,
+    if(told.span_key != 0, told.parent_span_id, e.parent_span_id) AS parent_span_id,
+    if(told.span_key != 0, told.name, e.name) AS name,
+    if(told.span_key != 0, told.type, e.type) AS type,
+    if(told.span_key != 0, told.project_id, e.project_id) AS project_id,
+    if(told.span_key != 0, told.deployment_id, e.deployment_id) AS deployment_id,
+    if(told.span_key != 0, told.build_id, e.build_id) AS build_id,
     multiIf(
-        e.reason != '', e.reason,
-        kind = 'span' AND (e.trace_id = '' OR e.span_id = ''), 'no trace id or span id',
-        kind = 'span' AND event NOT IN ('started', 'updated', 'ended'), 'unknown event',
+        e.reason != '' OR kind = '', e.reason,
         isNull(time), 'no time',
         time < {{oldest_by_kind}} OR time > now() + INTERVAL 1 DAY, 'a time outside the kept range',
-        event = 'ended' AND isNull(end_time) AND (has_end_time OR NOT (is_event OR written_at > 0)), 'no end time',
         '') AS reason
 FROM mastra_admin_span_events AS e
 LEFT ANY JOIN
 (
     SELECT
-        'span' AS kind, trace_id, span_id,
-        argMinIf(l.time, told, isNotNull(l.time)) AS time,
-        argMinIf(l.parent_span_id, told, l.parent_span_id != '') AS parent_span_id,
-        argMinIf(l.name, told, l.name != '') AS name,
-        argMinIf(l.type, told, l.type != '') AS type,
-        argMinIf(l.project_id, told, l.project_id != '') AS project_id,
-        argMinIf(l.deployment_id, told, l.deployment_id != '') AS deployment_id,
-        argMinIf(l.build_id, told, l.build_id != '') AS build_id
+        l.span_key AS span_key,
+        argMinIf(l.time, number, isNotNull(l.time)) AS time,
+        argMinIf(l.parent_span_id, number, l.parent_span_id != '') AS parent_span_id,
+        argMinIf(l.name, number, l.name != '') AS name,
+        argMinIf(l.type, number, l.type != '') AS type,
+        argMinIf(l.project_id, number, l.project_id != '') AS project_id,
+        argMinIf(l.deployment_id, number, l.deployment_id != '') AS deployment_id,
+        argMinIf(l.build_id, number, l.build_id != '') AS build_id
     FROM
     (
-        SELECT
-            trace_id, span_id, time, parent_span_id, name, type, project_id, deployment_id, build_id,
-            toUInt64(number) AS told
+        SELECT span_key, time, parent_span_id, name, type, project_id, deployment_id, build_id, toInt64(number) AS number
         FROM mastra_admin_span_events
         WHERE kind = 'span' AND span_id != ''
         UNION ALL
         SELECT
-            trace_id, span_id, start_time AS time, parent_span_id, name, type, project_id, deployment_id, build_id,
-            toUInt64(0) AS told
+            cityHash64(trace_id, span_id) AS span_key, toNullable(start_time) AS time, parent_span_id, name, type,
+            project_id, deployment_id, build_id, toInt64(-1) AS number
         FROM mastra_admin_spans_open FINAL
         WHERE trace_id IN (SELECT trace_id FROM mastra_admin_span_events WHERE kind = 'span')
     ) AS l
-    GROUP BY trace_id, span_id
-    HAVING uniqExact(l.time, l.parent_span_id, l.name, l.type, l.project_id, l.deployment_id, l.build_id) > 1
-        OR count() != count(l.time)
-) AS told ON e.kind = told.kind AND e.trace_id = told.trace_id AND e.span_id = told.span_id;;
+    WHERE span_key IN
+    (
+        SELECT span_key
+        FROM
+        (
+            SELECT span_key, identity FROM mastra_admin_span_events WHERE kind = 'span' AND span_id != ''
+            UNION ALL
+            SELECT
+                cityHash64(trace_id, span_id) AS span_key,
+                cityHash64(start_time, parent_span_id, name, type, project_id, deployment_id, build_id) AS identity
+            FROM mastra_admin_spans_open FINAL
+            WHERE trace_id IN (SELECT trace_id FROM mastra_admin_span_events WHERE kind = 'span')
+        )
+        GROUP BY span_key
+        HAVING min(identity) != max(identity)
+    )
+    GROUP BY l.span_key
+) AS told ON e.span_key = told.span_key;;
 
 -- A finished span is known by its ids. They are looked for a day around the times of the chunk: that is where the same
 -- line is, and also the same span told by somebody whose clock or time zone is wrong.
@@ -340,14 +366,13 @@ SELECT
         greatest(fromUnixTimestamp64Milli(written_at, 'UTC'), start_time)) AS end_time,
     if(error_info != '', 'error', 'ok') AS status,
     dateDiff('millisecond', start_time, end_time) AS duration_ms,
-    cityHash64(trace_id, span_id) AS span_key,
     now64(3, 'UTC') AS stored_at
 FROM mastra_admin_span_rows AS r
 WHERE kind = 'span' AND reason = '' AND event = 'ended' AND (trace_id, span_id) NOT IN
 (
     SELECT trace_id, span_id
     FROM mastra_admin_spans_finished
-    WHERE span_key IN (SELECT cityHash64(trace_id, span_id) FROM mastra_admin_span_rows WHERE kind = 'span')
+    WHERE span_key IN (SELECT span_key FROM mastra_admin_span_rows WHERE kind = 'span')
         AND toDate(start_time) IN
         (
             SELECT arrayJoin([toDate(time) - 1, toDate(time), toDate(time) + 1])
@@ -357,21 +382,29 @@ WHERE kind = 'span' AND reason = '' AND event = 'ended' AND (trace_id, span_id) 
 )
 LIMIT 1 BY trace_id, span_id;;
 
+CREATE MATERIALIZED VIEW IF NOT EXISTS mastra_admin_store_trace_times TO mastra_admin_trace_times AS
+SELECT
+    trace_id,
+    min(assumeNotNull(r.time)) AS start_time,
+    max(assumeNotNull(r.time)) AS last_start_time
+FROM mastra_admin_span_rows AS r
+WHERE kind = 'span' AND reason = '' AND event = 'ended'
+GROUP BY trace_id;;
+
 CREATE MATERIALIZED VIEW IF NOT EXISTS mastra_admin_store_open_spans TO mastra_admin_spans_open AS
 SELECT
-    * EXCEPT ({{line_names}}, time, end_time, has_end_time),
+    * EXCEPT ({{line_names}}, time, end_time, has_end_time, span_key),
     assumeNotNull(time) AS start_time,
     'running' AS status,
     toUInt64(greatest(written_at, 0)) * 2 + (event = 'updated') AS version
 FROM mastra_admin_span_rows
 WHERE kind = 'span' AND reason = '' AND event != 'ended'
-    AND (trace_id, span_id) NOT IN
-        (SELECT trace_id, span_id FROM mastra_admin_span_rows WHERE reason = '' AND event = 'ended')
+    AND span_key NOT IN (SELECT span_key FROM mastra_admin_span_rows WHERE reason = '' AND event = 'ended')
     AND (trace_id, span_id) NOT IN
     (
         SELECT trace_id, span_id
         FROM mastra_admin_spans_finished
-        WHERE span_key IN (SELECT cityHash64(trace_id, span_id) FROM mastra_admin_span_rows WHERE event != 'ended')
+        WHERE span_key IN (SELECT span_key FROM mastra_admin_span_rows WHERE event != 'ended')
             AND toDate(start_time) IN
             (
                 SELECT arrayJoin([toDate(time) - 1, toDate(time), toDate(time) + 1])
@@ -401,7 +434,7 @@ SELECT {{span_names}} FROM mastra_admin_spans_running;;
 CREATE MATERIALIZED VIEW IF NOT EXISTS mastra_admin_store_metrics TO mastra_admin_metrics AS
 SELECT
     assumeNotNull(time) AS timestamp, id, name, {{owner_names}}, trace_id, span_id,
-    tupleElement(JSONExtract({{mended_line}} AS json, 'data', 'Tuple(value Nullable(Float64), labels String, costContext Tuple(
+    tupleElement(JSONExtract(line, 'data', 'Tuple(value Nullable(Float64), labels String, costContext Tuple(
         model String, provider String, estimatedCost Nullable(Float64)))') AS point, 'value') AS value,
     tupleElement(point, 'labels') AS labels,
     tupleElement(tupleElement(point, 'costContext'), 'model') AS model,
@@ -419,14 +452,14 @@ LIMIT 1 BY timestamp, id;;
 CREATE MATERIALIZED VIEW IF NOT EXISTS mastra_admin_store_scores TO mastra_admin_scores AS
 SELECT
     assumeNotNull(time) AS timestamp, id, {{owner_names}}, trace_id, span_id,
-    tupleElement(JSONExtract({{mended_line}} AS json, 'data', 'Tuple(scorerName String, scorerId String, name String,
+    tupleElement(JSONExtract(line, 'data', 'Tuple(scorerName String, scorerId String, name String,
         score Nullable(Float64), reason String)') AS point, 'score') AS score,
     multiIf(
         tupleElement(point, 'scorerName') != '', tupleElement(point, 'scorerName'),
         tupleElement(point, 'scorerId') != '', tupleElement(point, 'scorerId'),
         tupleElement(point, 'name')) AS name,
     tupleElement(point, 'reason') AS reason,
-    JSONExtractRaw(json, 'data') AS data
+    JSONExtractRaw(line, 'data') AS data
 FROM mastra_admin_span_rows AS r
 WHERE kind = 'score' AND r.reason = '' AND (timestamp, id) NOT IN
 (
@@ -439,11 +472,11 @@ LIMIT 1 BY timestamp, id;;
 CREATE MATERIALIZED VIEW IF NOT EXISTS mastra_admin_store_feedback TO mastra_admin_feedback AS
 SELECT
     assumeNotNull(time) AS timestamp, id, {{owner_names}}, trace_id, span_id,
-    tupleElement(JSONExtract({{mended_line}} AS json, 'data', 'Tuple(feedbackType String, value String, comment String)') AS point,
+    tupleElement(JSONExtract(line, 'data', 'Tuple(feedbackType String, value String, comment String)') AS point,
         'feedbackType') AS name,
     tupleElement(point, 'value') AS value,
     tupleElement(point, 'comment') AS comment,
-    JSONExtractRaw(json, 'data') AS data
+    JSONExtractRaw(line, 'data') AS data
 FROM mastra_admin_span_rows
 WHERE kind = 'feedback' AND reason = '' AND (timestamp, id) NOT IN
 (
@@ -479,9 +512,10 @@ SELECT
     multiIf(
         kind IN ('span', 'metric', 'score', 'feedback'), 'a line in the wrong stream',
         kind NOT IN ('', 'log'), 'unknown type',
+        is_rest, '',
         line = '', 'an empty line',
-        kind = '' AND isValidJSON(json) = 0, 'not JSON',
-        kind = '' AND JSONType(json) != 'Object', 'not an object',
+        kind = '' AND isValidJSON(line) = 0, 'not JSON',
+        kind = '' AND JSONType(line) != 'Object', 'not an object',
         kind = '', 'unknown type',
         isNull(time), 'no time',
         time < {{oldest_log}} OR time > now() + INTERVAL 1 DAY, 'a time outside the kept range',
@@ -489,8 +523,8 @@ SELECT
 FROM
 (
     SELECT
-        path, position + end - length(line) - 1 AS position, line, json,
-        untuple(JSONExtract(json, 'Tuple(
+        path, position + end - length(line) - 1 AS position, line, line = '' AND end = size AS is_rest,
+        untuple(JSONExtract(line, 'Tuple(
             id String, type String, event String, timestamp Int64,
             projectId String, deploymentId String, buildId String, processId String,
             data Tuple(
@@ -500,19 +534,12 @@ FROM
     FROM
     (
         SELECT
-            path, position,
-            arrayJoin(arrayZip(lines, jsons, arrayCumSum(line -> length(line) + 1, lines))) AS item,
-            tupleElement(item, 1) AS line, tupleElement(item, 2) AS json, tupleElement(item, 3) AS end
-        FROM
-        (
-            SELECT
-                path, position,
-                if(endsWith(body, '\n'), left(body, length(body) - 1), body) AS text,
-                splitByChar('\n', text) AS lines,
-                if(position(text, '\\ud') = 0, lines, splitByChar('\n', {{mended_text}})) AS jsons
-            FROM mastra_admin_log_lines
-        )
+            path, position, length(body) + 1 AS size, splitByChar('\n', body) AS plain,
+            if(position(body, '\\ud') = 0, plain, splitByChar('\n', {{mended_body}})) AS lines,
+            arrayCumSum(line -> length(line) + 1, plain) AS ends
+        FROM mastra_admin_log_lines
     )
+    ARRAY JOIN lines AS line, ends AS end
 );;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS mastra_admin_store_logs TO mastra_admin_logs AS
@@ -520,11 +547,11 @@ SELECT
     assumeNotNull(time) AS timestamp, id, level, message, {{owner_names}}, trace_id, span_id, source, data,
     now64(3, 'UTC') AS stored_at
 FROM mastra_admin_log_rows
-WHERE reason = '' AND (timestamp, id) NOT IN
+WHERE kind = 'log' AND reason = '' AND (timestamp, id) NOT IN
 (
     SELECT timestamp, id
     FROM mastra_admin_logs
-    WHERE (timestamp, id) IN (SELECT assumeNotNull(time), id FROM mastra_admin_log_rows WHERE reason = '')
+    WHERE (timestamp, id) IN (SELECT assumeNotNull(time), id FROM mastra_admin_log_rows WHERE kind = 'log' AND reason = '')
 )
 LIMIT 1 BY timestamp, id;;
 

@@ -8,10 +8,12 @@ at queries and ending them.
 
 from __future__ import annotations
 
+import logging
 import queue
 import re
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +21,20 @@ from typing import Any
 
 from .statements import DATABASE
 
+logger = logging.getLogger(__name__)
+
 READERS = 6
 QUEUE_LENGTH = 64
 QUEUE_SECONDS = 60.0
 
 _CODE = re.compile(r"Code: (\d+)\.")
+_REPEATED = re.compile(r"^(?:Streaming query failed: |Code: \d+\. |DB::Exception: )+")
+_ENGINE = re.compile(r"(?: \(version [\d.]+\)\.?)+(?: \([A-Z_]+\))?\s*$")
+_OF_PARSING = re.compile(r":? ?In scope SELECT formatQuerySingleLine\(.*\)(?=\. \([A-Z_]+\))", re.DOTALL)
 _TOO_MANY_QUERIES = 202
+_CANCELLED = 394
+_LOOK_SECONDS = 0.1
+_LONG_WAIT_SECONDS = 1.0
 _UNKNOWN = 1002
 
 _READER_SETTINGS = {
@@ -41,6 +51,8 @@ _WRITER_SETTINGS = {
     "min_insert_block_size_bytes": "4000000000",
     "max_joined_block_size_rows": "100000000",
     "max_partitions_per_insert_block": "0",
+    # The views leave out what is doubled; merging a chunk with itself would cost as much as sorting it.
+    "optimize_on_insert": "0",
     "compile_expressions": "0",  # a new plan for every insert: compiling it never pays
     "mutations_sync": "1",
     "input_format_native_allow_types_conversion": "0",
@@ -121,26 +133,43 @@ class Pool:
         self._control_lock = threading.Lock()
 
     @contextmanager
-    def read(self) -> Iterator[Session]:
+    def read(self, is_over: Callable[[], bool] = lambda: False) -> Iterator[Session]:
         """Lend a session that can only read; wait for one if all are busy.
 
+        Parameters:
+            is_over: says whether nobody waits any more.
+
         Raises:
-            EngineError: too many queries wait already, or none of those that run ended in time.
+            EngineError: too many queries wait already, none of those that run ended in time, or nobody waits any more.
         """
-        if not self._waiting.acquire(blocking=False):
-            raise EngineError(_TOO_MANY_QUERIES, f"{QUEUE_LENGTH} queries are waiting already; try again later.")
-        try:
-            session = self._readers.get(timeout=QUEUE_SECONDS)
-        except queue.Empty:
-            raise EngineError(
-                _TOO_MANY_QUERIES, f"{READERS} queries are running, and none ended within {QUEUE_SECONDS:.0f} s."
-            ) from None
-        finally:
-            self._waiting.release()
+        session = self._wait(is_over)
         try:
             yield session
         finally:
             self._readers.put(session)
+
+    def _wait(self, is_over: Callable[[], bool]) -> Session:
+        if not self._waiting.acquire(blocking=False):
+            raise EngineError(
+                _TOO_MANY_QUERIES, f"{READERS} queries are running and {QUEUE_LENGTH} waiting already; try again later."
+            )
+        began = time.monotonic()
+        try:
+            while (waited := time.monotonic() - began) < QUEUE_SECONDS:
+                try:
+                    session = self._readers.get(timeout=_LOOK_SECONDS)
+                except queue.Empty:
+                    if is_over():
+                        raise EngineError(_CANCELLED, "Nobody waits for it any more.") from None
+                    continue
+                if waited > _LONG_WAIT_SECONDS:
+                    logger.info("A query waited %.1f s for one of %s sessions.", waited, READERS)
+                return session
+        finally:
+            self._waiting.release()
+        raise EngineError(
+            _TOO_MANY_QUERIES, f"{READERS} queries are running, and none ended within {QUEUE_SECONDS:.0f} s."
+        )
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -155,11 +184,14 @@ class Pool:
     def parse(self, sql: str) -> str:
         """Return a statement as ClickHouse prints it; `EngineError` when it isn't exactly one statement."""
         with self._control_lock:
-            output = self.control.run(
-                "SELECT formatQuerySingleLine({sql:String})",
-                format="RawBLOB",
-                parameters={"sql": escape_parameter(sql)},
-            )
+            try:
+                output = self.control.run(
+                    "SELECT formatQuerySingleLine({sql:String})",
+                    format="RawBLOB",
+                    parameters={"sql": escape_parameter(sql)},
+                )
+            except EngineError as exc:
+                raise EngineError(exc.code, _OF_PARSING.sub("", exc.message)) from exc
         return output.decode("utf-8", errors="replace")
 
     def list_table_functions(self) -> list[str]:
@@ -181,11 +213,9 @@ def translate_errors() -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError as exc:  # a message with bytes of somebody's data in it
-        message = bytes(exc.object).decode("utf-8", errors="replace")
-        raise EngineError(_find_code(message), message) from exc
+        raise _make_error(bytes(exc.object).decode("utf-8", errors="replace")) from exc
     except RuntimeError as exc:  # ChdbError too
-        message = str(exc)
-        raise EngineError(_find_code(message), message) from exc
+        raise _make_error(str(exc)) from exc
 
 
 def escape_parameter(value: str) -> str:
@@ -213,9 +243,10 @@ def _open(folder: Path, options: Mapping[str, str]) -> Session:
         return Session(Connection(f"{folder}?{arguments}" if arguments else str(folder)))
 
 
-def _find_code(message: str) -> int:
+def _make_error(message: str) -> EngineError:
+    # chDB puts the code before the text, more than once where an exception passed through several hands.
     match = _CODE.search(message)
-    return int(match[1]) if match else _UNKNOWN
+    return EngineError(int(match[1]) if match else _UNKNOWN, _ENGINE.sub("", _REPEATED.sub("", message)))
 
 
 def _check_name(name: str) -> str:
