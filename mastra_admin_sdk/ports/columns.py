@@ -62,6 +62,7 @@ SCORE_COLUMNS: tuple[str, ...] = (
     "name",
     "score",
     "reason",
+    "author",
     "project_id",
     "deployment_id",
     "build_id",
@@ -75,6 +76,7 @@ FEEDBACK_COLUMNS: tuple[str, ...] = (
     "value",
     "label",
     "comment",
+    "author",
     "project_id",
     "deployment_id",
     "build_id",
@@ -83,6 +85,9 @@ FEEDBACK_COLUMNS: tuple[str, ...] = (
     "data",
 )
 """``label`` is the value as it was given, ``value`` the number that it is, if it is one."""
+
+ANNOTATION_PREFIX = "annotation-"
+"""Begins the id of a score or feedback that a person gave: of those with one id only the newest is there to be read."""
 
 TRACE_COLUMNS: tuple[str, ...] = (
     "trace_id",

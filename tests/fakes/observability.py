@@ -15,6 +15,7 @@ import pyarrow as pa
 from mastra_admin_sdk.adapters.observability.clickhouse import queries
 from mastra_admin_sdk.adapters.observability.clickhouse.frames import Dtype, find_dtype, make_frame
 from mastra_admin_sdk.errors import InvalidInput, QueryError
+from mastra_admin_sdk.ports.columns import ANNOTATION_PREFIX
 from mastra_admin_sdk.ports.observability import (
     ERROR_COLUMNS,
     LATENCY_MEASURES,
@@ -197,7 +198,7 @@ class FakeObservabilityStore(ObservabilityStore):
             return _sort(self._list_traces(filters), filters, "start_time")
         subject = queries.SPANS if listing is Listing.SPANS else queries.LISTS[listing]
         queries.build_list(subject, filters)
-        stored = self._list_spans() if listing is Listing.SPANS else self._points[_KINDS[listing]].values()
+        stored = self._list_spans() if listing is Listing.SPANS else _leave_standing(self._points[_KINDS[listing]])
         return _sort(questions.match(stored, filters, subject), filters, subject.time)
 
     def _list_traces(self, filters: TelemetryFilter) -> list[dict[str, Any]]:
@@ -253,7 +254,7 @@ class FakeObservabilityStore(ObservabilityStore):
         context = data.get("correlationContext") or {}
         row |= {"trace_id": _text(data.get("traceId") or context.get("traceId"))}
         row |= {"span_id": _text(data.get("spanId") or context.get("spanId"))}
-        self._points[kind].setdefault(row["id"], row | _READERS[kind](data))
+        self._points[kind].setdefault((row["id"], row["timestamp"]), row | _READERS[kind](data))
 
     def _insert_span(self, line: dict[str, Any], data: dict[str, Any], row: dict[str, Any]) -> None:
         key = (_text(data.get("traceId")), _text(data.get("id")))
@@ -400,6 +401,17 @@ def _camel(name: str) -> str:
     return head + "".join(part.capitalize() for part in tail)
 
 
+def _leave_standing(points: Mapping[Any, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out what its author has replaced or taken back since."""
+    newest = {row["id"]: row["timestamp"] for row in sorted(points.values(), key=lambda row: row["timestamp"])}
+    return [
+        row
+        for row in points.values()
+        if not row["id"].startswith(ANNOTATION_PREFIX)
+        or (row["timestamp"] == newest[row["id"]] and not json.loads(row["data"]).get("removed"))
+    ]
+
+
 _KINDS = {
     Listing.LOGS: "log",
     Listing.METRICS: "metric",
@@ -424,6 +436,7 @@ _READERS = {
         "name": _text(data.get("scorerName") or data.get("scorerId") or data.get("name")),
         "score": data.get("score"),
         "reason": _text(data.get("reason")),
+        "author": _text(data.get("author")),
         "data": _json(data),
     },
     "feedback": lambda data: {
@@ -431,6 +444,7 @@ _READERS = {
         "label": _text(data.get("value")),
         "value": _number(data.get("value")),
         "comment": _text(data.get("comment")),
+        "author": _text(data.get("author")),
         "data": _json(data),
     },
 }

@@ -9,7 +9,14 @@ from typing import Any
 
 from mastra_admin_sdk.adapters.observability.clickhouse.parameters import normalize
 from mastra_admin_sdk.errors import InvalidInput
-from mastra_admin_sdk.ports.columns import FEEDBACK_COLUMNS, LOG_COLUMNS, METRIC_COLUMNS, SCORE_COLUMNS, SPAN_COLUMNS
+from mastra_admin_sdk.ports.columns import (
+    ANNOTATION_PREFIX,
+    FEEDBACK_COLUMNS,
+    LOG_COLUMNS,
+    METRIC_COLUMNS,
+    SCORE_COLUMNS,
+    SPAN_COLUMNS,
+)
 from mastra_admin_sdk.ports.observability import Scalar, TelemetryFilter
 
 FINISHED = "mastra_admin_spans_finished"
@@ -25,6 +32,7 @@ class Subject:
         texts: columns in which ``text`` is looked for.
         documents: columns with JSON; paths that name none of them are looked up in the first.
         key: what tells rows of one time apart.
+        is_revised: whether a later row can take the place of an earlier one with its id (see `ANNOTATION_PREFIX`).
     """
 
     name: str
@@ -35,6 +43,7 @@ class Subject:
     texts: tuple[str, ...]
     documents: tuple[str, ...]
     key: tuple[str, ...]
+    is_revised: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +111,7 @@ LISTS: Mapping[str, Subject] = {
         texts=("reason",),
         documents=("data",),
         key=("id",),
+        is_revised=True,
     ),
     "feedback": Subject(
         name="feedback",
@@ -112,8 +122,10 @@ LISTS: Mapping[str, Subject] = {
         texts=("comment", "value"),
         documents=("data",),
         key=("id",),
+        is_revised=True,
     ),
 }
+_BY_PEOPLE = f"startsWith(id, '{ANNOTATION_PREFIX}')"
 _OPTIONAL = ("type", "status", "level", "name", "entity_id", "model", "thread_id", "resource_id")
 
 
@@ -125,7 +137,16 @@ def match(subject: Subject, filters: TelemetryFilter) -> Conditions:
     """
     refuse_unknown(subject.name, filters, subject.fields)
     found = match_fields(subject.fields, filters) + match_time(filters, subject.time)
-    return found + match_text(subject, filters) + match_attributes(subject, filters)
+    return found + match_text(subject, filters) + match_attributes(subject, filters) + match_standing(subject)
+
+
+def match_standing(subject: Subject) -> Conditions:
+    """Return what leaves out of scores and feedback those that their author has replaced or taken back since."""
+    if not subject.is_revised:
+        return Conditions()
+    newest = f"SELECT id, max(timestamp) FROM {subject.table} WHERE {_BY_PEOPLE} GROUP BY id"
+    standing = f"((id, timestamp) IN ({newest}) AND NOT JSONExtractBool(data, 'removed'))"
+    return Conditions((f"(NOT {_BY_PEOPLE} OR {standing})",))
 
 
 def refuse_unknown(what: str, filters: TelemetryFilter, known: Iterable[str]) -> None:

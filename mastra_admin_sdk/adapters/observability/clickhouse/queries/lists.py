@@ -122,15 +122,16 @@ def find_list_order(subject: Subject, filters: TelemetryFilter) -> Order:
 
 
 def select_columns(subject: Subject, columns: Sequence[str]) -> str:
-    """Return what to select for columns of a list; those of feedback aren't stored under the names they have."""
-    if subject.name != "feedback":
-        return list_expressions(columns)
-    stored = {"label": "value AS label", "value": f"toFloat64OrNull(value) AS value{TRAVELLING}"}
+    """Return what to select for columns of a list; some of scores and feedback aren't stored under their names."""
+    stored = {"author": "JSONExtractString(data, 'author') AS author"} if subject.is_revised else {}
+    if subject.name == "feedback":
+        stored |= {"label": "value AS label", "value": f"toFloat64OrNull(value) AS value{TRAVELLING}"}
     return ", ".join(stored.get(name) or list_expressions([name]) for name in columns)
 
 
 def _name_needed(subject: Subject, columns: Sequence[str]) -> str:
-    stored = ["value" if subject.name == "feedback" and name == "label" else name for name in columns]
+    names = {"author": "data", **({"label": "value"} if subject.name == "feedback" else {})}
+    stored = [names.get(name, name) for name in columns]
     duration = ["duration_ms"] if subject is SPANS else []
     return ", ".join(dict.fromkeys([*stored, subject.time, *duration, *subject.key]))
 
