@@ -13,6 +13,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from mastra_admin_sdk.errors import InvalidInput
+from mastra_admin_sdk.ports.columns import ANNOTATION_PREFIX
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +64,7 @@ class Annotation:
         """What it is known by: the same author, name and target have the same, so that the newest replaces others."""
         store = "score" if self.kind is Kind.SCORE else "feedback"
         told = json.dumps([store, self.author, self.name, self.trace_id, self.span_id or ""], ensure_ascii=False)
-        return f"{store}-{hashlib.sha256(told.encode()).hexdigest()[:32]}"
+        return f"{ANNOTATION_PREFIX}{hashlib.sha256(told.encode('utf-8', 'replace')).hexdigest()[:32]}"
 
 
 def read_annotations(
