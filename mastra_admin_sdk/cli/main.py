@@ -7,6 +7,8 @@ import click
 from mastra_admin_sdk import __version__
 
 from . import (
+    alerts,
+    analysis,
     background,
     builds,
     delete,
@@ -17,6 +19,7 @@ from . import (
     domains,
     env,
     gc,
+    health,
     history,
     logs,
     panel,
@@ -55,6 +58,7 @@ for _command in (
     projects.projects,
     deploy.deploy,
     deployments.ps,
+    health.health,
     logs.logs,
     telemetry.traces,
     telemetry.sql,
@@ -71,8 +75,11 @@ for _command in (
     schedules.schedules,
     webhooks.webhooks,
     tokens.tokens,
+    alerts.alerts,
     history.builds,
     history.diff,
+    analysis.compare,
+    analysis.replay,
     history.events,
     env.env,
     domains.domains,
