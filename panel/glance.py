@@ -19,7 +19,7 @@ from .shapes import shape_build, shape_deployment, shape_process, shape_project,
 
 _FRESH_SECONDS = 1.0
 _RECENT_BUILDS = 20
-_UNTAGGED = frozenset({"lag", "engine"})
+_UNTAGGED = frozenset({"lag", "ingestion", "engine"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ def describe(
         "router": {"running": overview.router_running},
         "engine": dict(overview.engine),
         "lag": asdict(overview.lag),
+        "ingestion": overview.ingestion.to_dict(),
         "counts": dict(Counter(view.deployment.status.value for view in overview.deployments)),
         "teams": [_shape_team(team, projects, overview.deployments) for team in teams],
         "builds": [_shape_recent(build, views) for build in builds],

@@ -12,6 +12,7 @@ from mastra_admin_sdk.models import DeploymentType, utc_now
 
 from .following import BACKGROUND, follow_build
 from .group import AdminCommand
+from .ingestion import summarize_ingestion
 from .output import Output, paint, wrap
 from .progress import tell_live
 from .records import Recorded, find_running
@@ -151,6 +152,7 @@ def _describe_overview(overview: Overview, background: Recorded | None) -> dict[
             "bytes": overview.lag.bytes,
             "seconds": round(overview.lag.seconds, 3),
         },
+        "ingestion": overview.ingestion.to_dict(),
         "deployments": [describe_view(view) for view in overview.deployments],
     }
 
@@ -170,7 +172,7 @@ def _show_overview(session: Session, overview: Overview, background: Recorded | 
     else:
         output.line(f"No deployments yet. Make one: {session.suggest('deploy ./my-agent')}")
     output.line()
-    output.lines(_summarize(overview, background))
+    output.lines(_summarize(overview, background, output.width))
     if not overview.is_supervised:
         output.line(f"{paint('Nothing supervises:', 'busy')} a server that ends isn't started again.")
         output.line(f"Next: {session.suggest('up')}")
@@ -250,13 +252,11 @@ def _list_below(view: DeploymentView, output: Output) -> list[str]:
     return lines
 
 
-def _summarize(overview: Overview, background: Recorded | None) -> list[str]:
-    lag = overview.lag
-    behind = f"{format_bytes(lag.bytes)} behind ({format_duration(lag.seconds)})" if lag.bytes else "up to date"
+def _summarize(overview: Overview, background: Recorded | None, width: int) -> list[str]:
     return [
         f"home        {overview.home}",
         f"background  {f'pid {background.pid}' if background else 'not running'}",
         f"router      {'running' if overview.router_running else 'not running'}",
         f"engine      {'running' if overview.engine.get('running') else 'not running'}",
-        f"ingestion   {behind}",
+        *summarize_ingestion(overview.lag, overview.ingestion, width),
     ]

@@ -13,6 +13,7 @@ from mastra_admin_sdk.models import ProcessStatus, SourceProject
 from .deployments.servers import ALIVE, identify
 from .parts import Parts
 from .supervision.strays import find_strays
+from .telemetry.progress import read_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ def examine(parts: Parts) -> Sequence[Check]:
         ("router", _check_router),
         ("router port", _check_router_port),
         ("engine", _check_engine),
+        ("ingestion", _check_ingestion),
         ("source", _check_source),
     )
     return [_run(name, check, parts) for name, check in checks]
@@ -142,6 +144,20 @@ def _check_engine(parts: Parts) -> str:
     parts.observability.init()
     status = parts.observability.status()
     return f"{parts.observability.describe()}: version {status.get('version', 'unknown')}"
+
+
+def _check_ingestion(parts: Parts) -> str:
+    status = read_status(parts.home)
+    if status.trouble:
+        since = f" since {status.since:%Y-%m-%d %H:%M} UTC" if status.since else ""
+        raise MastraAdminError(
+            f"Telemetry can't be stored{since}: {status.trouble}", hint="It waits in its files; nothing is lost."
+        )
+    rejected = parts.observability.count_rejects()
+    told = f", {rejected:,} rejected: see admin.rejects()" if rejected else ""
+    if status.dropped:
+        told += f", {status.dropped:,} dropped by servers: {status.dropped_reason or 'they did not say why'}"
+    return f"{status.lines:,} lines went to the store{told}"
 
 
 def _check_source(parts: Parts) -> str:

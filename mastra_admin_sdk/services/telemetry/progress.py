@@ -43,6 +43,10 @@ class IngestionStatus:
     dropped: int = 0
     dropped_reason: str = ""
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {**asdict(self), "since": self.since.isoformat() if self.since else None}
+
 
 class Progress:
     """Kept by whoever holds the role; the file is replaced as a whole, at most every second while nothing is wrong."""
@@ -114,11 +118,10 @@ def _read_status(home: Home) -> IngestionStatus:
 
 
 def _write_status(home: Home, status: IngestionStatus) -> None:
-    record = {**asdict(status), "since": status.since.isoformat() if status.since else None}
     file = home.run / "ingestion.json"
     draft = file.with_name(f"{file.name}.{os.getpid()}.tmp")
     with suppress(OSError):  # a full disk: the next one has the same and more
-        draft.write_text(json.dumps(record), encoding="utf-8")
+        draft.write_text(json.dumps(status.to_dict()), encoding="utf-8")
         draft.replace(file)
 
 
