@@ -29,6 +29,7 @@ def test_an_engine_whose_starter_died_before_it_was_ready_serves_on(tmp_path: Pa
         "idle_seconds": 60.0,
         "threads": 1,
         "ready_fd": told,
+        "log_path": str(home.logs / "engine.log"),
     }
     environment = {"MASTRA_ADMIN_HOME": str(home.path), "PYTHONPATH": str(Path(__file__).parents[2]), "TZ": "UTC"}
     with (home.logs / "engine.log").open("ab") as log:

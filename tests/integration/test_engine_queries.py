@@ -135,7 +135,9 @@ def test_what_is_there_can_be_looked_at(reader: Client, sql: str) -> None:
 @pytest.mark.parametrize(
     "sql",
     ["SELECT 1;", "  select 1 -- why\n", "/* a; b */ SELECT 1", "WITH x AS (SELECT 1) SELECT * FROM x", "(SELECT 1)",
-     "FROM system.one SELECT 1", "SELECT 1 UNION ALL SELECT 1 LIMIT 1", "SELECT 1 AS format", "SELECT $$1;2$$ = '1;2'"],
+     "FROM system.one SELECT 1", "SELECT 1 UNION ALL SELECT 1 LIMIT 1", "SELECT 1 AS format", "SELECT $$1;2$$ = '1;2'",
+     "SELECT 1 FORMAT JSON", "(SELECT 1) FORMAT `TSV`;",
+     "SELECT FORMAT FROM (SELECT 1 AS FORMAT) ORDER BY FORMAT ASC"],
 )  # fmt: skip
 def test_a_query_may_be_written_in_any_way(reader: Client, sql: str) -> None:
     assert reader.execute(sql)[0] == (1,)
@@ -163,8 +165,6 @@ REFUSED = {
     "program": "SELECT * FROM executable('id', 'TSV', 'x String')",
     "python": "SELECT * FROM python('passwords')",
     "outfile": "SELECT 1 INTO OUTFILE '{home}/out.txt'",
-    "format": "SELECT 1 FORMAT JSON",
-    "format-and-settings": "SELECT 1 FORMAT JSON SETTINGS max_threads = 1",
     "insert": "INSERT INTO t VALUES",
     "insert-select": "INSERT INTO FUNCTION file('{home}/x.csv') SELECT 1",
     "create": "CREATE TABLE x (a Int8) ENGINE = Memory",

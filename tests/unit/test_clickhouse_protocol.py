@@ -9,6 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mastra_admin_sdk.adapters.observability.clickhouse.embedded.blocks import (
+    copy_block,
+    encode_block_head,
+    encode_empty_block,
+)
 from mastra_admin_sdk.adapters.observability.clickhouse.embedded.protocol import (
     REVISION,
     Hello,
@@ -16,9 +21,6 @@ from mastra_admin_sdk.adapters.observability.clickhouse.embedded.protocol import
     Query,
     Reader,
     ServerPacket,
-    copy_block,
-    encode_block_head,
-    encode_empty_block,
     encode_exception,
     encode_hello,
     encode_packet,
@@ -183,7 +185,12 @@ def test_an_exception_has_code_and_message() -> None:
     reader = read_from(encode_exception(241, "memory é"))
     assert reader.varint() == ServerPacket.EXCEPTION
     assert struct.unpack("<i", reader.raw(4)) == (241,)
-    assert (reader.text(), reader.text(), reader.text(), reader.raw(1)) == ("DB::Exception", "memory é", "", b"\x00")
+    assert (reader.text(), reader.text(), reader.text(), reader.raw(1)) == (
+        "DB::Exception",
+        "DB::Exception: memory é",
+        "",
+        b"\x00",
+    )
 
 
 def test_an_empty_block_has_names_and_types() -> None:

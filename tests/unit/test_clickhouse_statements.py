@@ -53,10 +53,6 @@ def test_statements_are_told_apart(sql: str, kind: Kind) -> None:
         "GRANT SELECT ON *.* TO a",
         "SELECT 1 INTO OUTFILE 'x'",
         "SELECT 1 PARALLEL WITH SELECT 2",
-        "SELECT 1 FORMAT JSON",
-        "SELECT 1 FORMAT `Null`",
-        "SELECT 1 FORMAT JSON SETTINGS max_threads = 1",
-        "SHOW TABLES FORMAT JSON",
         "",
     ],
 )

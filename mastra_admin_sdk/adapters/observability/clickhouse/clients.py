@@ -15,7 +15,7 @@ from clickhouse_driver.defines import DBMS_MIN_PROTOCOL_VERSION_WITH_PARAMETERS
 from mastra_admin_sdk.errors import ForkedProcess
 
 from .addresses import FindAddress, Role
-from .embedded.connection import COLUMNS_BY_TEXT
+from .embedded.settings import COLUMNS_BY_TEXT
 from .parameters import Statement, encode
 from .translation import translate_errors
 

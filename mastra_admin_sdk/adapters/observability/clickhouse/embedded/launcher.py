@@ -26,7 +26,8 @@ from mastra_admin_sdk.home import Home
 from mastra_admin_sdk.host import is_alive
 
 from .listener import owns_listener
-from .record import FILE_NAME, START_LOCK, TEMPORARY, EngineRecord, read_life, read_record, remove_record
+from .record import FILE_NAME, RETIRE, START_LOCK, TEMPORARY, EngineRecord, read_life, read_record, remove_record
+from .upgrade import PACKAGE, check_data, check_usable, is_outdated
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +35,9 @@ MODULE = "mastra_admin_sdk.adapters.observability.clickhouse.embedded"
 LOG_NAME = "engine.log"
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
+REPLACE_SECONDS = 5.0
+"""How long a client waits for an older engine to end before it goes on using it."""
 
-_MAX_LOG_BYTES = 5 * 1024 * 1024
 _POLL_SECONDS = 0.02
 
 
@@ -54,6 +56,7 @@ class EngineLauncher:
 
     def __init__(self, home: Home, options: EngineOptions) -> None:
         self._home, self._options = home, options
+        self._asked: set[int] = set()
 
     @property
     def log_path(self) -> Path:
@@ -63,11 +66,15 @@ class EngineLauncher:
     def ensure(self) -> EngineRecord:
         """Return the running engine; start one when there is none. Two starters give one engine.
 
+        One of an older version is replaced, at a moment when it answers nothing.
+
         Raises:
-            EngineUnavailable: it doesn't start; the evidence has the last lines of its log.
+            EngineUnavailable: it doesn't start; the evidence has the last lines of its log. Or it is too new for this
+                package, or the data are.
         """
         record = self.find()
-        if record is not None:
+        if record is not None and not self._retire(record):
+            check_usable(record)
             return record
         self._home.run.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
@@ -86,6 +93,19 @@ class EngineLauncher:
         if record is None or not is_alive(record.pid, record.start_ticks, record.boot_id):
             return None
         return record if owns_listener(record.pid, record.port) else None
+
+    def _retire(self, record: EngineRecord) -> bool:
+        """Ask an engine of an older version to end; return whether it has."""
+        if not is_outdated(record):
+            return False
+        life = (record.pid, record.boot_id, record.start_ticks)
+        if record.pid not in self._asked:
+            self._asked.add(record.pid)
+            logger.info("The analytics engine of %s is replaced by %s's.", record.package, PACKAGE)
+            _send(life, RETIRE)
+            if not _wait_until_gone(life, REPLACE_SECONDS):
+                logger.info("It is still answering; it ends afterwards, and serves until then.")
+        return not _is_running(life)
 
     def stop(self) -> bool:
         """End the engine cleanly, or by force when it doesn't; return whether there was one. Nothing stored is lost."""
@@ -111,11 +131,13 @@ class EngineLauncher:
             "pid": record.pid,
             "port": record.port,
             "version": record.version,
+            "package": record.package,
             "seconds": round(time.time() - record.started_at, 1),
             "memory_bytes": _read_memory(record.pid),
         }
 
     def _start(self) -> EngineRecord:
+        check_data(self._home.clickhouse)
         # One that doesn't listen (any more), or whose record was lost, still holds the data: it is on its way out, or
         # has to go.
         self.stop()
@@ -140,7 +162,6 @@ class EngineLauncher:
 
     def _launch(self, told: int) -> None:
         self._home.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._rotate_log()
         config = {
             "run_folder": str(self._home.run),
             "data_folder": str(self._home.clickhouse),
@@ -148,6 +169,7 @@ class EngineLauncher:
             "idle_seconds": self._options.idle_seconds,
             "threads": self._options.threads or min(8, os.cpu_count() or 1),
             "ready_fd": told,
+            "log_path": str(self.log_path),
         }
         descriptor = os.open(self.log_path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
@@ -190,10 +212,6 @@ class EngineLauncher:
             return self.log_path.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
         except OSError:
             return []
-
-    def _rotate_log(self) -> None:
-        if self.log_path.exists() and self.log_path.stat().st_size > _MAX_LOG_BYTES:
-            self.log_path.replace(self.log_path.with_suffix(".log.1"))
 
 
 def _wait_for_word(ready: int) -> bool:

@@ -7,14 +7,16 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from .sessions import Column, Pool, Session
-from .statements import Kind, check_reads_inside, classify, list_outside, parse_insert
+from .sessions import Column, EngineError, Pool, Session
+from .statements import Kind, check_reads_inside, classify, leave_out_format, list_outside, parse_insert
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 _REMEMBERED = 256
+_LONGEST_VALUES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class Plan:
 
     kind: Kind
     canonical: str
+    sql: str
+    """What to run."""
 
 
 class Planner:
@@ -36,7 +40,8 @@ class Planner:
         self._pool = pool
         self._outside = list_outside(pool.list_table_functions())
         self._plans: OrderedDict[str, Plan] = OrderedDict()
-        self._columns: OrderedDict[str, list[Column]] = OrderedDict()
+        self._columns: OrderedDict[tuple[Any, ...], list[Column]] = OrderedDict()
+        self._changes = 0
         self._lock = threading.Lock()
 
     def plan(self, sql: str) -> Plan:
@@ -63,23 +68,37 @@ class Planner:
             )
             return [Column(row[0], row[1]) for row in map(json.loads, output.decode().splitlines())]
 
-        return self._remember(self._columns, plan.canonical, ask) if by_text else ask()
+        values = () if by_text else tuple(sorted(parameters.items()))
+        if sum(len(value) for _, value in values) > _LONGEST_VALUES:
+            return ask()
+        # With the number of changes: an answer that was on its way while a table changed is remembered for nobody.
+        return self._remember(self._columns, (self._changes, plan.canonical, *values), ask)
 
     def forget(self) -> None:
         """Forget columns, because tables have changed."""
         with self._lock:
+            self._changes += 1
             self._columns.clear()
 
     def _judge(self, sql: str) -> Plan:
         if parse_insert(sql) is not None:
-            return Plan(Kind.INSERT, "")
+            return Plan(Kind.INSERT, "", sql)
         canonical = self._pool.parse(sql)
         kind = classify(canonical)
-        if kind is not Kind.CHANGE:
-            check_reads_inside(canonical, self._outside)
-        return Plan(kind, canonical)
+        if kind in {Kind.CHANGE, Kind.KILL}:
+            return Plan(kind, canonical, sql)
+        check_reads_inside(canonical, self._outside)
+        plain = self._leave_out_format(canonical)
+        return Plan(kind, plain, sql if plain == canonical else plain)
 
-    def _remember(self, known: OrderedDict[str, T], key: str, make: Callable[[], T]) -> T:
+    def _leave_out_format(self, canonical: str) -> str:
+        plain = leave_out_format(canonical)
+        try:
+            return plain if plain == canonical else self._pool.parse(plain)
+        except EngineError:  # it was somebody's column
+            return canonical
+
+    def _remember(self, known: OrderedDict[K, T], key: K, make: Callable[[], T]) -> T:
         with self._lock:
             if key in known:
                 known.move_to_end(key)

@@ -18,11 +18,13 @@ from typing import Any
 from mastra_admin_sdk.host import boot_id, start_ticks
 
 from .connection import OWNER, READER, Engine
+from .logfile import EngineLog
 from .planning import Planner
-from .record import LIFE_LOCK, TEMPORARY, EngineRecord, remove_record, write_life, write_record
+from .record import CONTRACT, LIFE_LOCK, RETIRE, TEMPORARY, EngineRecord, remove_record, write_life, write_record
 from .sandbox import confine
 from .server import Server
 from .sessions import EngineError, Pool
+from .upgrade import PACKAGE, write_version
 from .watch import Watch
 
 logger = logging.getLogger(__name__)
@@ -31,6 +33,7 @@ EXIT_IN_USE = 3
 EXIT_FAILED = 4
 
 _LOCK_SECONDS = 10.0
+_OWN_MB = 280
 _CACHES = ("mark_cache_size", "index_mark_cache_size", "primary_index_cache_size")
 
 
@@ -44,6 +47,7 @@ class Config:
     idle_seconds: float
     threads: int
     ready_fd: int
+    log_path: str
 
 
 def run(config: Config) -> int:
@@ -57,23 +61,28 @@ def run(config: Config) -> int:
     folder = Path(config.data_folder)
     shutil.rmtree(folder / TEMPORARY, ignore_errors=True)
     (folder / TEMPORARY).mkdir(mode=0o700, parents=True)
+    log = EngineLog(Path(config.log_path))
     confine([folder, run_folder])
     try:
         pool = Pool(folder, _make_options(config), _make_limits(config))
-        _serve(pool, run_folder, config)
+        _serve(pool, log, config)
     except EngineError as exc:
         logger.error("The engine can't go on with %s: %s", folder, exc.message)
         return EXIT_FAILED
     return 0
 
 
-def _serve(pool: Pool, run_folder: Path, config: Config) -> None:
+def _serve(pool: Pool, log: EngineLog, config: Config) -> None:
+    run_folder = Path(config.run_folder)
     passwords = {OWNER: secrets.token_hex(24), READER: secrets.token_hex(24)}
     version = pool.control.run("SELECT version()").decode().strip()
+    write_version(Path(config.data_folder), version)
     watch = Watch(pool.kill)
-    server = Server(Engine(pool, Planner(pool), watch, _split(version), passwords), idle_seconds=config.idle_seconds)
+    engine = Engine(pool, Planner(pool), watch, _split(version), passwords)
+    server = Server(engine, idle_seconds=config.idle_seconds, tend=log.rotate)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
+    signal.signal(RETIRE, lambda *_: server.retire())
     pid = os.getpid()
     record = EngineRecord(
         pid=pid,
@@ -84,6 +93,8 @@ def _serve(pool: Pool, run_folder: Path, config: Config) -> None:
         started_at=time.time(),
         owner_password=passwords[OWNER],
         reader_password=passwords[READER],
+        package=PACKAGE,
+        contract=CONTRACT,
     )
     try:
         write_record(run_folder, record)
@@ -105,7 +116,7 @@ def _say_ready(descriptor: int) -> None:
 
 
 def _make_options(config: Config) -> Mapping[str, str]:
-    memory = config.memory_mb * 1024 * 1024
+    memory = _find_memory(config)
     return {
         "max_server_memory_usage": str(memory),
         "merges_mutations_memory_usage_soft_limit": str(memory // 3),
@@ -113,8 +124,13 @@ def _make_options(config: Config) -> Mapping[str, str]:
     }
 
 
+def _find_memory(config: Config) -> int:
+    # What Python and the loaded engine take by themselves isn't counted by ClickHouse.
+    return max(config.memory_mb - _OWN_MB, config.memory_mb // 2) * 1024 * 1024
+
+
 def _make_limits(config: Config) -> Mapping[str, Any]:
-    memory = config.memory_mb * 1024 * 1024
+    memory = _find_memory(config)
     return {
         "max_threads": str(config.threads),
         "max_memory_usage": str(memory * 3 // 4),

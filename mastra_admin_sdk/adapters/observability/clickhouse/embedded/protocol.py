@@ -4,12 +4,13 @@ The server announces revision 54429. From there on settings travel as text, and 
 to the handshake isn't there yet, so a result block is what chDB writes as ``FORMAT Native`` behind a short head.
 
 A client's packet: hello 0, query 1, data 2, cancel 3, ping 4. A server's: hello 0, data 1, exception 2, pong 4, end 5.
+What stands in data packets is in `blocks`.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
@@ -19,13 +20,17 @@ SERVER_NAME = "ClickHouse"
 MAX_TEXT = 64 * 1024 * 1024
 """No name, setting or query text is longer; a longer one means that the peer doesn't speak this protocol."""
 
-_WITH_BLOCK_INFO = 51903
+_PIECE = 1 << 20
+
 _WITH_CLIENT_INFO = 54032
 _WITH_TIME_ZONE = 54058
 _WITH_QUOTA_KEY = 54060
 _WITH_DISPLAY_NAME = 54372
 _WITH_VERSION_PATCH = 54401
 _WITH_TEXT_SETTINGS = 54429
+
+_NUMBERS = frozenset({"readonly", "max_execution_time"})
+"""Settings of clients older than text settings that can be read: their value is a number."""
 
 
 class ClientPacket(IntEnum):
@@ -99,6 +104,13 @@ class Reader:
             if shift > 63:
                 raise ProtocolError("A number is longer than 64 bits.")
 
+    def copy(self, n: int, write: Callable[[bytes], object]) -> None:
+        """Pass ``n`` bytes on, a piece at a time: they may be more than fit into memory."""
+        while n:
+            piece = self.raw(min(n, _PIECE))
+            write(piece)
+            n -= len(piece)
+
     def text(self) -> str:
         """Read a length and that many bytes of UTF-8."""
         length = self.varint()
@@ -156,22 +168,10 @@ def encode_hello(revision: int, version: tuple[int, int, int]) -> bytes:
     return b"".join(parts)
 
 
-def encode_block_head(revision: int) -> bytes:
-    """Return what stands before a block in Native format to make it a data packet."""
-    info = encode_varint(1) + b"\0" + encode_varint(2) + struct.pack("<i", -1) + encode_varint(0)
-    return encode_varint(ServerPacket.DATA) + encode_text("") + (info if revision >= _WITH_BLOCK_INFO else b"")
-
-
-def encode_empty_block(columns: Sequence[tuple[str, str]]) -> bytes:
-    """Return a block without rows, in Native format: it tells a client the names and types of what follows."""
-    parts = [encode_varint(len(columns)), encode_varint(0)]
-    parts += [encode_text(name) + encode_text(kind) for name, kind in columns]
-    return b"".join(parts)
-
-
 def encode_exception(code: int, message: str) -> bytes:
-    """Return an exception packet; clients show the code and the message."""
-    body = struct.pack("<i", code) + encode_text("DB::Exception") + encode_text(message) + encode_text("") + b"\0"
+    """Return an exception packet, in ClickHouse's own form; clients show the code and the message."""
+    text = encode_text(f"DB::Exception: {message.rstrip('.')}")
+    body = struct.pack("<i", code) + encode_text("DB::Exception") + text + encode_text("") + b"\0"
     return encode_varint(ServerPacket.EXCEPTION) + body
 
 
@@ -201,61 +201,12 @@ def _skip_client_info(reader: Reader, revision: int) -> None:
 def _read_settings(reader: Reader, revision: int) -> dict[str, str]:
     settings: dict[str, str] = {}
     while name := reader.text():
-        if revision < _WITH_TEXT_SETTINGS:
+        if revision >= _WITH_TEXT_SETTINGS:
+            reader.raw(1)
+            settings[name] = reader.text()
+        elif name in _NUMBERS:
+            settings[name] = str(reader.varint())
+        else:
             # Older clients send values in binary, in a form that depends on the name: it can't even be skipped.
-            raise ProtocolError(f"The setting {name} can't be read: settings need a client of revision 54429 or newer.")
-        reader.raw(1)
-        settings[name] = reader.text()
+            raise ProtocolError(f"The setting {name} can't be read: it needs a client of revision 54429 or newer.")
     return settings
-
-
-def copy_block(reader: Reader, revision: int, write: Callable[[bytes], object]) -> int:
-    """Pass one data packet, whose kind has been read already, on in Native format; return its number of rows.
-
-    An empty block, which ends the data, is not passed on and counts 0 rows.
-
-    Raises:
-        ProtocolError: a column has a type whose size can't be told.
-    """
-    if reader.text():
-        raise ProtocolError("External tables are not supported.")
-    if revision >= _WITH_BLOCK_INFO:
-        while number := reader.varint():
-            reader.raw(1 if number == 1 else 4)
-    columns, rows = reader.varint(), reader.varint()
-    if not columns:
-        return 0
-    write(encode_varint(columns) + encode_varint(rows))
-    for _ in range(columns):
-        name, kind = reader.text(), reader.text()
-        write(encode_text(name) + encode_text(kind))
-        _copy_column(reader, kind, rows, write)
-    return rows
-
-
-_WIDTHS = {
-    **{f"{sign}Int{bits}": bits // 8 for sign in ("", "U") for bits in (8, 16, 32, 64, 128, 256)},
-    "Float32": 4,
-    "Float64": 8,
-    "Bool": 1,
-    "Date": 2,
-    "Date32": 4,
-    "DateTime": 4,
-    "DateTime64": 8,
-    "UUID": 16,
-}
-
-
-def _copy_column(reader: Reader, kind: str, rows: int, write: Callable[[bytes], object]) -> None:
-    if kind == "String":
-        for _ in range(rows):
-            length = reader.varint()
-            write(encode_varint(length))
-            write(reader.raw(length))
-    elif kind.startswith("Nullable("):
-        write(reader.raw(rows))
-        _copy_column(reader, kind[len("Nullable(") : -1], rows, write)
-    elif (width := _WIDTHS.get(kind.split("(", 1)[0])) is not None:
-        write(reader.raw(rows * width))
-    else:
-        raise ProtocolError(f"A column of type {kind} can't be inserted here; use String, numbers, dates or Nullable.")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, field
+import signal
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 FILE_NAME = "engine.json"
@@ -18,9 +19,19 @@ TEMPORARY = "tmp"
 """Folder in the engine's data for what a query can't keep in memory; emptied at every start."""
 
 
+RETIRE = signal.SIGUSR2
+"""Asks an engine to end as soon as it answers nothing."""
+
+CONTRACT = 1
+"""Counts changes after which a client of an older package can't use an engine any more."""
+
+VERSION_NAME = "engine-version"
+"""File in the engine's data that says which chDB opened them last."""
+
+
 @dataclass(frozen=True, slots=True)
 class EngineRecord:
-    """Where an engine listens, which process it is, and its passwords, which are new at every start."""
+    """Where an engine listens, which process and of which package it is; its passwords are new at every start."""
 
     pid: int
     boot_id: str
@@ -30,6 +41,10 @@ class EngineRecord:
     started_at: float
     owner_password: str = field(repr=False)
     reader_password: str = field(repr=False)
+    package: str = "0"
+    """Version of the package that the engine is of."""
+    contract: int = 0
+    """`CONTRACT` of that package."""
 
 
 def write_record(folder: Path, record: EngineRecord) -> None:
@@ -45,8 +60,10 @@ def read_record(folder: Path) -> EngineRecord | None:
     """Return the record of the last engine, which may have ended; ``None`` when there is none that can be read."""
     try:
         values = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
-        return EngineRecord(**values)
-    except (OSError, ValueError, TypeError):
+        # A newer package may have written more than is known here.
+        known = {each.name for each in fields(EngineRecord)}
+        return EngineRecord(**{name: value for name, value in values.items() if name in known})
+    except (OSError, ValueError, TypeError, AttributeError):
         return None
 
 

@@ -6,7 +6,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from .connection import Connection, Engine
@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 MAX_CLIENTS = 256
 _LOOK_EVERY = 0.2
 _JOIN_SECONDS = 10.0
+_TEND_EVERY = 10.0
 
 
 class Server:
@@ -24,15 +25,18 @@ class Server:
     Parameters:
         engine: what all connections share.
         idle_seconds: how long to go on without anybody asking; 0 goes on for ever.
+        tend: called now and then while it serves.
     """
 
-    def __init__(self, engine: Engine, *, idle_seconds: float) -> None:
-        self._engine, self._idle_seconds = engine, idle_seconds
+    def __init__(self, engine: Engine, *, idle_seconds: float, tend: Callable[[], object] = lambda: None) -> None:
+        self._engine, self._idle_seconds, self._tend = engine, idle_seconds, tend
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self._listener.settimeout(_LOOK_EVERY)
         self._clients: dict[socket.socket, threading.Thread] = {}
         self._lock = threading.Lock()
         self._is_stopping = threading.Event()
+        self._is_retiring = threading.Event()
+        self._tended_at = time.monotonic()
         self._answering = 0
         self._last_seen = time.monotonic()
 
@@ -44,6 +48,7 @@ class Server:
     def serve(self) -> None:
         """Serve until `stop` is called or nobody has asked for long enough; then close everything."""
         while not self._is_stopping.is_set() and not self._is_idle():
+            self._tend_if_due()
             try:
                 connection, _ = self._listener.accept()
             except TimeoutError:
@@ -54,6 +59,15 @@ class Server:
     def stop(self) -> None:
         """Make `serve` end. May be called from a signal handler."""
         self._is_stopping.set()
+
+    def retire(self) -> None:
+        """Make `serve` end as soon as nothing is being answered. May be called from a signal handler."""
+        self._is_retiring.set()
+
+    def _tend_if_due(self) -> None:
+        if time.monotonic() - self._tended_at > _TEND_EVERY:
+            self._tended_at = time.monotonic()
+            self._tend()
 
     def _start(self, connection: socket.socket) -> None:
         with self._lock:
@@ -86,11 +100,14 @@ class Server:
             with self._lock:
                 self._answering -= 1
                 self._last_seen = time.monotonic()
+                if self._is_retiring.is_set() and not self._answering:
+                    self._is_stopping.set()
 
     def _is_idle(self) -> bool:
         with self._lock:
             waited = 0.0 if self._answering else time.monotonic() - self._last_seen
-        return 0 < self._idle_seconds < waited
+            is_asked = self._is_retiring.is_set() and not self._answering
+        return is_asked or 0 < self._idle_seconds < waited
 
     def _close(self) -> None:
         self._listener.close()

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     SHOW = "show"
     INSERT = "insert"
     CHANGE = "change"
+    KILL = "kill"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +60,17 @@ _MODEL_FUNCTION = re.compile(
 _TOKEN = re.compile(r"'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|\"(?:[^\"\\]|\\.)*\"|\w+|\S", re.DOTALL)
 _INSERT = re.compile(
     r"\s*INSERT\s+INTO\s+(?:TABLE\s+)?(?P<table>[\w.`]+)\s*(?:\((?P<columns>[\w\s,`]+)\))?\s*"
-    r"(?:VALUES|FORMAT\s+(?:Native|Values))\s*;?\s*",
+    r"(?:VALUES|FORMAT\s+\w+)\s*;?\s*",
     re.IGNORECASE,
 )
+_KILL = re.compile(r"KILL QUERY WHERE query_id = '(?P<id>[^'\\]+)'(?: A?SYNC)?")
 
 
 def parse_insert(sql: str) -> Insert | None:
-    """Return the table and columns of ``INSERT INTO t (a, b) VALUES``, or ``None`` for any other statement."""
+    """Return the table and columns of ``INSERT INTO t (a, b) VALUES``, or ``None`` for any other statement.
+
+    ``FORMAT`` may stand there too: it is for the client, which sends blocks whatever its input looks like.
+    """
     match = _INSERT.fullmatch(sql)
     if match is None:
         return None
@@ -87,14 +92,34 @@ def classify(canonical: str) -> Kind:
     if _has_pair(words, "INTO", "OUTFILE"):
         raise Refused("INTO OUTFILE is refused: the engine writes no files. Save the DataFrame instead.")
     if first in {"SELECT", "WITH", "("}:
-        _refuse_format(words)
         return Kind.SELECT
     if first in _SHOWS:
-        _refuse_format(words)
         return Kind.SHOW
     if first in _CHANGES:
         return Kind.CHANGE
+    if _KILL.fullmatch(canonical):
+        return Kind.KILL
+    if first == "KILL":
+        raise Refused("Only KILL QUERY WHERE query_id = '…' is supported, with the id that the query's client gave it.")
     raise Refused(f"A statement that begins with {first or 'nothing'} is refused here: only queries are allowed.")
+
+
+def find_killed(canonical: str) -> str:
+    """Return the query id that a ``KILL QUERY`` names."""
+    match = _KILL.fullmatch(canonical)
+    return match["id"] if match else ""
+
+
+def leave_out_format(canonical: str) -> str:
+    """Return a query without its FORMAT clause: that is for the client, and a result always comes as blocks."""
+    found = [match for match in _TOKEN.finditer(canonical) if match[0] != ";"]
+    for place, match in enumerate(found[:-1]):
+        rest = found[place + 2 :]
+        # As a clause it stands last, or before SETTINGS; elsewhere it is somebody's column.
+        is_last = not rest or rest[0][0].upper() == "SETTINGS"
+        if match[0] == "FORMAT" and is_last and re.fullmatch(r"`?\w+`?", found[place + 1][0]):
+            return (canonical[: match.start()].rstrip() + " " + canonical[found[place + 1].end() :].lstrip()).rstrip()
+    return canonical
 
 
 def check_reads_inside(canonical: str, table_functions: frozenset[str]) -> None:
@@ -131,11 +156,3 @@ def _words(canonical: str) -> Iterator[str]:
 def _has_pair(words: list[str], first: str, second: str) -> bool:
     upper = [word.upper() for word in words]
     return any(pair == (first, second) for pair in itertools.pairwise(upper))
-
-
-def _refuse_format(words: list[str]) -> None:
-    # As a clause it stands last, or before SETTINGS; elsewhere it is somebody's column.
-    for place, word in enumerate(words[:-1]):
-        is_last = words[place + 2 :] == [] or words[place + 2].upper() == "SETTINGS"
-        if word.upper() == "FORMAT" and is_last and re.fullmatch(r"`?\w+`?", words[place + 1]):
-            raise Refused("FORMAT is refused: a result always comes as blocks. Leave the FORMAT clause out.")

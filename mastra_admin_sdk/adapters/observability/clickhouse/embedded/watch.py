@@ -26,6 +26,7 @@ class Ended(StrEnum):
     GONE = "its client has gone"
     CANCELLED = "its client gave up"
     TIMEOUT = "its time was over"
+    KILLED = "it was killed"
 
 
 @dataclass(slots=True)
@@ -35,6 +36,8 @@ class Running:
     mark: str
     connection: socket.socket
     deadline: float | None
+    query_id: str = ""
+    """What its client called it; empty when it has no name."""
     ended: Ended | None = None
 
 
@@ -54,9 +57,11 @@ class Watch:
         self._thread.start()
 
     @contextmanager
-    def watch(self, mark: str, connection: socket.socket, seconds: float | None) -> Iterator[Running]:
+    def watch(
+        self, mark: str, connection: socket.socket, seconds: float | None, query_id: str = ""
+    ) -> Iterator[Running]:
         """Watch a query while it runs here."""
-        running = Running(mark, connection, time.monotonic() + seconds if seconds else None)
+        running = Running(mark, connection, time.monotonic() + seconds if seconds else None, query_id)
         with self._changed:
             self._running.append(running)
             self._changed.notify()
@@ -65,6 +70,14 @@ class Watch:
         finally:
             with self._changed:
                 self._running.remove(running)
+
+    def end(self, query_id: str) -> list[str]:
+        """End the queries that their clients gave this id; return their marks."""
+        with self._changed:
+            found = [query for query in self._running if query.query_id == query_id and query.ended is None]
+            for query in found:
+                query.ended = Ended.KILLED
+        return [query.mark for query in found]
 
     def close(self) -> None:
         """Stop watching."""
