@@ -14,6 +14,8 @@ _WORDS = [
     (r"Give clear= a number", "Give --clear a number"),
     (r"Leave min_count= out", "Leave --min-count out"),
     (r"admin\.schedules\.list\(\) returns all there are", "`$schedules list` shows all there are"),
+    (r", or admin\.tokens\.create\(…\)", ""),
+    (r"admin\.tokens\.list\(\) (?:returns all there are|shows)", "`$tokens list` shows"),
     (
         r'Use it with admin\.projects\.get\("([^"]+)"\), or give this one another name',
         r"Deploy the one that is there: `$deploy \1`, or give this one another name with --name",

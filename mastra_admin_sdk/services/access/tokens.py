@@ -42,7 +42,7 @@ that is for all of them; ``status`` is ``active``, ``expired`` or ``revoked``; `
 _USE_SECONDS = 60.0
 _SHORTEST_ID = 8
 _LONGEST_NAME = 200
-_MAKE = 'Make one: admin.tokens.create("ci", project=…).'
+_MAKE = "Make one: `mastra-admin tokens create <name>`, or admin.tokens.create(…)."
 
 
 @dataclass(frozen=True, slots=True)

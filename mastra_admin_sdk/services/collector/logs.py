@@ -21,6 +21,7 @@ _LEVELS = (
     ("warn", "warn"),
     ("err", "error"),
     ("fatal", "fatal"),
+    ("crit", "fatal"),
 )
 _NUMBERS = ((9, "debug"), (13, "info"), (17, "warn"), (21, "error"), (25, "fatal"))
 _UNIQUE = ("log.record.uid",)

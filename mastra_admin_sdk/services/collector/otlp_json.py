@@ -82,7 +82,9 @@ def _walk(
 
 
 def _list(holder: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    found = holder.get(name) or []
+    found = holder.get(name)
+    if found is None:
+        return []
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
         raise InvalidInput(f"{name} is no list of objects.", hint=_HINT)
     return found

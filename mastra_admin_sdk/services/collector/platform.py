@@ -66,7 +66,8 @@ def find_fault(signal: Signal, record: Any) -> str | None:
 def make_data(signal: Signal, record: Mapping[str, Any]) -> dict[str, Any]:
     """Return a line's ``data``: the record as Mastra exported it, without what the platform's protocol adds."""
     if signal is not Signal.SPANS:
-        return dict(record)
+        # Through this exporter comes what was written by Mastra's logger, and nothing else.
+        return {**({"source": "logger"} if signal is Signal.LOGS else {}), **record}
     own = {name: value for name, value in record.items() if name not in _PLATFORM_ONLY}
     for alias, name in _ALIASES.items():
         if own.get(name) is None and record.get(alias) is not None:
