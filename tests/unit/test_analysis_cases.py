@@ -62,22 +62,32 @@ def test_a_run_of_an_agent_is_a_case() -> None:
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"type": "tool_call"}, "type tool_call"),
+        ({"type": "tool_call"}, "no run of an agent or a workflow: it began with 'root' (tool_call)"),
         ({"input": None}, "wasn't recorded"),
         ({"input": '[{"role": "user", "content": "abc… [1234 characters cut]"}]'}, "was cut"),
         ({"input": '[{"role": "user", "content": "abc…[truncated]"}]'}, "was cut"),
         ({"input": '[{"role": "user", "content": "my [REDACTED]"}]'}, "hidden"),
         ({"input": '{"city": "Paris"}'}, "no list of messages"),
         ({"entity_id": None}, "which agent"),
-        ({"parent_span_id": "gone"}, "first span isn't stored"),
     ],
 )
 def test_what_cannot_be_sent_says_why(fields: dict[str, Any], reason: str) -> None:
     assert reason in (case_of(**fields).reason or "")
 
 
+def test_the_outermost_run_counts_wherever_it_stands() -> None:
+    outer = span("http", None, 0, 200, type="generic")
+    inner = span("sub", "root", 10, 5, type="agent_run", entity_id="helper", input="x")
+    case = make_case(Trace("t", frame(inner, outer, run(parent_span_id="http"))))
+    assert (case.target, case.reason) == ("weather", None)
+    assert case.old is not None
+    assert case.old.duration_ms == 100
+    # Its parent may be a span of whoever called it, in another program.
+    assert case_of(parent_span_id="elsewhere").reason is None
+
+
 def test_a_trace_without_spans_is_a_case_with_a_reason() -> None:
-    assert make_case(Trace("t", frame(run()).iloc[:0])).reason == "It has no spans."
+    assert make_case(Trace("t", frame(run()).iloc[:0])).reason == "It holds no run of an agent or a workflow."
 
 
 @pytest.mark.parametrize(

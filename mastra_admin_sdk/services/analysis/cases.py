@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mastra_admin_sdk.display.tree import MISSING_PARENT
+from mastra_admin_sdk.display.tree import TraceNode
 from mastra_admin_sdk.errors import InvalidInput, NotFound
 from mastra_admin_sdk.models import Dataset, DatasetItem
 from mastra_admin_sdk.ports.storage import AdminStorage
@@ -108,44 +108,59 @@ class CaseReader:
             return Case(trace_id, reason=exc.message)
 
     def _read_item(self, item: DatasetItem) -> Case:
-        recorded = self._read_trace(item.source_trace_id) if item.source_trace_id else None
+        recorded = self._find_recorded(item)
+        run = find_run(recorded, item.source_span_id) if recorded else None
         kind, target = parse_target(item.target) if item.target else (None, None)
-        if recorded and kind is None:
-            kind, target = recorded.kind, recorded.target
+        if kind is None and run is not None:
+            kind, target = KINDS.get(run.type), run.span.get("entity_id")
         case = Case(
             item.id,
             kind,
             target,
             item.input,
             None if item.expected is None else simplify_output(item.expected),
-            recorded.old if recorded else None,
+            read_outcome(recorded, item.source_span_id) if recorded else None,
         )
         return replace(case, reason=explain_unsendable(case))
+
+    def _find_recorded(self, item: DatasetItem) -> Trace | None:
+        """The trace that an item was made from, as long as it is stored."""
+        if item.source_trace_id is None:
+            return None
+        try:
+            return Trace(item.source_trace_id, self._telemetry.trace(item.source_trace_id))
+        except NotFound:
+            return None  # items outlive telemetry; there is nothing to compare with then
 
 
 def make_case(trace: Trace) -> Case:
     """Return the input of a trace with what came of it, or the reason why it can't be sent again."""
-    root = trace.root
-    if root is None:
-        return Case(trace.id, reason="It has no spans.")
-    row, kind, old = root.span, KINDS.get(root.type), read_outcome(trace)
-    case = Case(trace.id, kind, row.get("entity_id") or row.get("entity_name"), read_value(root.input), old=old)
-    if root.note == MISSING_PARENT:
-        return replace(case, reason="Its first span isn't stored, so its input isn't known.")
-    if kind is None:
-        return replace(case, reason=f"It began with a span of type {root.type}: only runs of agents and workflows can.")
-    return replace(case, reason=explain_unsendable(case, root.input))
+    run = find_run(trace)
+    if run is None or run.type not in KINDS:
+        began = f": it began with {run.name!r} ({run.type})" if run else ""
+        return Case(trace.id, reason=f"It holds no run of an agent or a workflow{began}.")
+    target = run.span.get("entity_id") or run.span.get("entity_name")
+    case = Case(trace.id, KINDS[run.type], target, read_value(run.input), old=read_outcome(trace))
+    return replace(case, reason=explain_unsendable(case, run.input))
 
 
-def read_outcome(trace: Trace) -> Outcome:
+def find_run(trace: Trace, span_id: str | None = None) -> TraceNode | None:
+    """Return the span that is a trace's run: the one that is named, else the outermost agent or workflow, else the root."""
+    if span_id is not None and span_id in trace.tree:
+        return trace.tree[span_id]
+    runs = [node for node in trace.tree if node.type in KINDS]
+    return min(runs, key=lambda node: node.depth) if runs else trace.root
+
+
+def read_outcome(trace: Trace, span_id: str | None = None) -> Outcome:
     """Return what came of a recorded run."""
-    root, tokens = trace.root, trace.tokens
-    if root is None:
+    run, tokens = find_run(trace, span_id), trace.tokens
+    if run is None:
         return Outcome(trace_id=trace.id)
     return Outcome(
-        output=simplify_output(root.output),
-        status=root.status,
-        duration_ms=root.duration_ms,
+        output=simplify_output(run.output),
+        status=run.status,
+        duration_ms=run.duration_ms,
         input_tokens=tokens.input if tokens.total else None,
         output_tokens=tokens.output if tokens.total else None,
         trace_id=trace.id,

@@ -154,9 +154,9 @@ def _find_trace_id(answer: Answer) -> str | None:
 def _read_outcome(case: Case, answer: Answer, trace: Trace | None) -> Outcome:
     """What came of a case now: as recorded where the trace has arrived, else as answered."""
     body = answer.body or {}
-    root = trace.root if trace else None
-    if trace and root and root.duration_ms is not None:
-        return read_outcome(trace)
+    recorded = read_outcome(trace) if trace else None
+    if recorded and recorded.duration_ms is not None:
+        return recorded
     told = {name: body.get(name) for name in ("text", "object")}
     result = body.get("result") if case.kind == "workflow" else told
     status = "error" if body.get("status") == "failed" else "ok"
@@ -194,7 +194,7 @@ def _describe_new(case: Case, new: Outcome) -> dict[str, Any]:
         "new_input_tokens": new.input_tokens,
         "new_output_tokens": new.output_tokens,
         "new_trace_id": new.trace_id,
-        "equal": None if case.old is None else (old.output, old.status) == (new.output, new.status),
+        "equal": None if old.duration_ms is None else (old.output, old.status) == (new.output, new.status),
         "as_expected": new.output == case.expected if case.has_expected else None,
         "diff": describe_difference(reference, new.output) if has_reference else None,
         "difference_ms": None if None in times else times[1] - times[0],  # type: ignore[operator]
