@@ -145,7 +145,7 @@ def make_case(trace: Trace) -> Case:
 
 
 def find_run(trace: Trace, span_id: str | None = None) -> TraceNode | None:
-    """Return the span that is a trace's run: the one that is named, else the outermost agent or workflow, else the root."""
+    """Return the span that is the run: the one that is named, else the outermost agent or workflow, else the root."""
     if span_id is not None and span_id in trace.tree:
         return trace.tree[span_id]
     runs = [node for node in trace.tree if node.type in KINDS]
