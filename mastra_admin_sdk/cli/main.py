@@ -30,6 +30,7 @@ from . import (
     settings,
     telemetry,
     tokens,
+    trace,
     watch,
     webhooks,
 )
@@ -61,6 +62,7 @@ for _command in (
     health.health,
     logs.logs,
     telemetry.traces,
+    trace.trace,
     telemetry.sql,
     deployments.stop,
     deployments.start,

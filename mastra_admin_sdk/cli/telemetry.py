@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mastra_admin_sdk.display.text import format_duration, relative_time
-from mastra_admin_sdk.errors import InvalidInput, NotFound
+from mastra_admin_sdk.errors import InvalidInput
 from mastra_admin_sdk.models import utc_now
 
 from .frames import iterate_csv, iterate_records, render_frame, to_json_value
 from .group import AdminCommand
 from .session import Session
 from .tables import Column, render_table
+from .trace import complete_trace_id
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mastra_admin_sdk.admin import MastraAdmin
     from mastra_admin_sdk.services.telemetry.traces import Trace
 
 _ID_LENGTH = 32
@@ -66,7 +66,7 @@ def traces(
     """
     with session.open_admin() as admin:
         if trace_id:
-            _show_trace(session, admin.trace(_complete_id(admin, trace_id, wait), wait=wait))
+            _show_trace(session, admin.trace(complete_trace_id(admin, trace_id, wait), wait=wait))
             return
         found = admin.traces(project=project, deployment=deployment, since=since, status=status, limit=limit)
     session.output.result(list(iterate_records(found)))
@@ -142,19 +142,6 @@ def _write_csv(frame: pd.DataFrame) -> None:
     for part in iterate_csv(frame):
         stream.write(part.encode("utf-8", errors="surrogateescape"))
     stream.flush()
-
-
-def _complete_id(admin: MastraAdmin, given: str, wait: float) -> str:
-    """Return the id of the one trace that begins so; a whole id, or one that may still come, as it is."""
-    if len(given) >= _ID_LENGTH or wait:
-        return given
-    query = "SELECT DISTINCT trace_id FROM mastra_admin_spans WHERE startsWith(trace_id, %(given)s) LIMIT 3"
-    found = sorted(admin.sql(query, {"given": given})["trace_id"])
-    if not found:
-        raise NotFound(f"No trace begins with {given!r}.", hint="`mastra-admin traces` lists those that are stored.")
-    if len(found) > 1:
-        raise InvalidInput(f"Several traces begin with {given!r}.", hint=f"Such as {' and '.join(found)}.")
-    return str(found[0])
 
 
 def _show_trace(session: Session, trace: Trace) -> None:
