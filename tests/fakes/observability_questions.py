@@ -42,7 +42,8 @@ def search(rows: list[Row], filters: TelemetryFilter, subject: Subject) -> list[
     """Return the rows that have a text and attributes."""
     if filters.text:
         text = filters.text.casefold()
-        rows = [row for row in rows if any(text in str(row.get(name) or "").casefold() for name in subject.texts)]
+        names = ["label" if (subject.name, name) == ("feedback", "value") else name for name in subject.texts]
+        rows = [row for row in rows if any(text in str(row.get(name) or "").casefold() for name in names)]
     for path, wanted in filters.attributes.items():
         rows = [row for row in rows if _stands_at(row, subject, path, wanted)]
     return rows

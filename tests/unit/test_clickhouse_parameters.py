@@ -29,7 +29,7 @@ MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
         (pd.Timestamp(MOMENT), "DateTime64(6, 'UTC')", "2026-01-02 03:04:05.678901"),
         (date(2026, 1, 2), "Date", "2026-01-02"),
         (uuid.UUID(int=1), "UUID", "00000000-0000-0000-0000-000000000001"),
-        (["a", "b'c"], "Array(String)", "['a', 'b\\\\'c']"),
+        (["a", "b'c"], "Array(String)", "['a', 'b\\'c']"),
         ([1, 2.5], "Array(Float64)", "[1, 2.5]"),
         ((), "Array(String)", "[]"),
     ],

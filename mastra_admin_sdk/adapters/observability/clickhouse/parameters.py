@@ -71,16 +71,20 @@ def normalize(value: Any) -> Any:
 
 def encode(value: Any) -> str:
     """Return a normalized value as the text of a parameter."""
-    text = _make_literal(value) if isinstance(value, list) else str(value)
-    return "".join(_ESCAPES.get(char, char) for char in text)
+    # A list is read as it would be in SQL, with its texts in quotes; any other value as a field of a text file.
+    return _make_literal(value) if isinstance(value, list) else _escape(str(value))
 
 
 def _make_literal(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_make_literal(element) for element in value) + "]"
     if isinstance(value, str):
-        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+        return "'" + _escape(value).replace("'", "\\'") + "'"
     return str(value)
+
+
+def _escape(text: str) -> str:
+    return "".join(_ESCAPES.get(char, char) for char in text)
 
 
 def _find_type(name: str, value: Any) -> str:

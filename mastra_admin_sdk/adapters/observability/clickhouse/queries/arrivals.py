@@ -54,7 +54,7 @@ def read_cursor(after: Cursor, rows: list[tuple[int, int]]) -> Cursor:
     """Return the cursor behind rows: when each was stored, and its hash; in this order."""
     if not rows:
         return after
-    newest = max(rows[-1][0], *after.position)
+    newest = max([rows[-1][0], *after.position])
     seen = {**after.seen, **{key: stored_at for stored_at, key in rows}}
     return Cursor((newest,), {key: at for key, at in seen.items() if at >= newest - _OVERLAP_MS})
 

@@ -104,4 +104,5 @@ def _make_expression(name: str, grouping: Grouping, time: str) -> str:
 
 
 def _to_time(expression: str) -> str:
-    return f"toDateTime64({expression}, 3, 'UTC')"
+    # Weeks and months are dates: their midnight is that of the time zone.
+    return f"toTimeZone(toDateTime64({expression}, 3, {{timezone:String}}), 'UTC')"
