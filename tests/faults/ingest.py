@@ -40,7 +40,7 @@ from tests.faults.stage import kill, wait_for
 
 LONGEST_TAKEOVER = 10.0
 _PATIENCE = 60.0
-_SPANS, _FLOOD = 400, 6000
+_SPANS, _FLOOD, _BACKLOG = 400, 6000, 2500
 _INSIDE = "MASTRA_DRILL_INSIDE"
 _BAD = ("lost", "duplicated", "wrong", "uncounted", "rejects_wrong", "orphans", "stuck")
 _SUMS = ("produced", "written", "dropped", "unaccepted", "stored", *_BAD)
@@ -176,15 +176,26 @@ class Drill:
         lines = material.shift(self._generate(game, 160), 150)
         material.name_file(self._folder(game)).write_bytes(material.join(lines))
 
+    def _add_backlog(self, game: Round) -> None:
+        """Put a big file there at once, so that what strikes next is likely to strike within its insert."""
+        made = self._generate(game, _BACKLOG)
+        path = material.name_file(self._folder(game))
+        draft = path.with_name("draft")
+        draft.write_bytes(material.join(made.spans))
+        draft.rename(path)
+        time.sleep(self.dice.random() * 0.8)
+
     # --- what strikes -------------------------------------------------------------------------------------------------
 
     def _kill_ingester(self, game: Round) -> None:
         holder = self._await_holder()
+        self._add_backlog(game)
         if holder is not None:
             self._strike_holder(holder, signal.SIGKILL)
 
     def _stop_ingester(self, game: Round) -> None:
         holder = self._await_holder()
+        self._add_backlog(game)
         if holder is not None:
             self.pipeline.stopped.add(holder)
             self._strike_holder(holder, signal.SIGSTOP)
@@ -209,6 +220,7 @@ class Drill:
         return holder if holder in mine else None
 
     def _kill_engine(self, game: Round) -> None:
+        self._add_backlog(game)
         for _ in range(self.dice.randrange(1, 3)):
             if (engine := self.pipeline.find_engine()) is not None:
                 kill(engine)
@@ -222,6 +234,7 @@ class Drill:
             game.struck_writers.add(writer.process.pid)
 
     def _kill_everything(self, game: Round) -> None:
+        self._add_backlog(game)
         self._kill_writer(game)
         pids = [process.pid for process in self.pipeline.ingesters]
         for pid in (*pids, self.pipeline.find_engine()):
@@ -232,6 +245,7 @@ class Drill:
         self.pipeline.staff()
 
     def _cut_connection(self, game: Round) -> None:
+        self._add_backlog(game)
         for _ in range(10):
             self.faults["connections_cut"] += self.pipeline.cut_connections()
             time.sleep(0.05 * self.dice.random())

@@ -49,7 +49,7 @@ class IngestionStatus:
 
 
 class Progress:
-    """Kept by whoever holds the role; the file is replaced as a whole, at most every second while nothing is wrong."""
+    """Kept by whoever holds the role; the file is replaced as a whole."""
 
     def __init__(self, home: Home, store: ObservabilityStore) -> None:
         self._home, self._store = home, store
@@ -61,7 +61,7 @@ class Progress:
     def load(self) -> None:
         """Go on from what the last holder of the role wrote."""
         self._status = self._saved = _read_status(self._home)
-        self._has_new = True
+        self._has_new, self._counted_at = True, float("-inf")
 
     def note_stored(self, batch: Batch) -> None:
         """Count a batch that is stored."""
@@ -75,13 +75,13 @@ class Progress:
         self._status = replace(self._status, trouble="", since=None)
         if stored or self._has_new:
             self._count_rejects()
-        self._save_if_due()
+        self._save()
 
     def note_trouble(self, error: MastraAdminError) -> None:
         """Say what is in the way."""
         since = self._status.since or utc_now()
         self._status = replace(self._status, trouble=error.message, since=since)
-        self._save_if_due()
+        self._save()
 
     def _count_rejects(self) -> None:
         if time.monotonic() - self._counted_at < _COUNT_SECONDS or not self._store.status().get("running"):
@@ -92,10 +92,12 @@ class Progress:
             self._has_new = False
 
     def _save_if_due(self) -> None:
-        if self._status == self._saved:
-            return
-        is_news = self._saved is None or self._status.trouble != self._saved.trouble
-        if is_news or time.monotonic() - self._saved_at >= _SAVE_SECONDS:
+        """Within a long pass: at most every second."""
+        if time.monotonic() - self._saved_at >= _SAVE_SECONDS:
+            self._save()
+
+    def _save(self) -> None:
+        if self._status != self._saved:
             self._saved_at = time.monotonic()
             _write_status(self._home, self._status)
             self._saved = self._status
