@@ -50,14 +50,15 @@ def trace(session: Session, trace_id: str, wait: float, limit: int | None, page:
     """
     with session.open_admin() as admin:
         found = admin.trace(complete_trace_id(admin, trace_id, wait), wait=wait)
-        if session.json_mode:
-            session.output.result(json.loads(found.to_json()))
         if page is not None:
             _write_page(found, page, limit)
-            session.output.done(f"Wrote {page}")
+        if session.json_mode:
+            session.output.result(json.loads(found.to_json()))
             return
-        lines = found.to_text(session.output.width, limit=limit).splitlines()
-    session.output.lines([f"Trace {found.id}", *lines])
+    if page is not None:
+        session.output.done(f"Wrote {page}")
+        return
+    session.output.lines([f"Trace {found.id}", *found.to_text(session.output.width, limit=limit).splitlines()])
 
 
 def complete_trace_id(admin: MastraAdmin, given: str, wait: float = 0.0) -> str:

@@ -134,6 +134,35 @@ def test_what_the_app_wrote_survives_redeploy_and_rollback(live: LiveDeployment)
     assert [build.status for build in live.builds] == ["succeeded"] * 3
 
 
+def test_recorded_runs_are_replayed_on_another_deployment(admin: MastraAdmin, live: LiveDeployment) -> None:
+    staging = admin.deploy(live.project, branch="next", type="staging")
+    asked = [live.agent("weather-agent").generate(f"How is the weather in {city}?") for city in ("Paris", "Oslo")]
+    asked += [live.workflow("forecast").start({"city": city}) for city in ("Rome", "boom")]
+    recorded = [answer["traceId"] for answer in asked]
+    for trace_id in recorded:
+        admin.trace(trace_id, wait=10)
+    found = admin.replay(recorded, staging)
+    assert found["status"].tolist() == ["replayed"] * 4, found["reason"].tolist()
+    assert found["equal"].all()
+    assert found["old_output"].tolist() == found["new_output"].tolist()
+    assert found["new_output"].iloc[0] == asked[0]["text"]
+    assert found["new_status"].tolist() == ["ok", "ok", "ok", "error"]
+    assert found["difference_ms"].notna().all()
+    assert found["new_input_tokens"].iloc[0] == found["old_input_tokens"].iloc[0] > 0
+    for row in found.itertuples():
+        trace = admin.trace(row.new_trace_id)
+        assert set(trace.frame["deployment_id"]) == {staging.id}
+        assert trace.root is not None
+        assert json.loads(trace.root.metadata)["replayOf"] == row.old_trace_id
+        assert not trace.find(type="workflow_step" if row.kind == "workflow" else "model_generation").empty
+    (missing,) = admin.replay(recorded[0], staging, target="agent:nobody").to_dict("records")
+    assert missing["status"] == "failed"
+    assert "404" in missing["reason"]
+    compared = admin.compare(live, staging, since="1h")
+    assert {"weather-agent", "weatherTool", "forecast", "weather-1"} <= set(compared.frame["name"])
+    assert compared.sequences["sequence"].tolist() == ["weatherTool"]
+
+
 def test_an_app_with_exporters_of_its_own_is_traced_and_keeps_them(admin: MastraAdmin) -> None:
     project = admin.projects.create(admin.teams.create("Exporters"), source=str(PROJECTS / "own-exporter"))
     deployed = admin.deploy(project)
