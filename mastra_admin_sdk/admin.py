@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from . import registry
+from . import __version__, registry
 from .errors import ForkedProcess
 from .home import open_home
 from .host import user_name
@@ -40,6 +40,8 @@ from .services.deployments.previews import read_ttl
 from .services.deployments.service import DeploymentService
 from .services.doctor import Check, examine
 from .services.environment.secrets import SecretBox
+from .services.exports.calls import ExportCalls
+from .services.exports.service import ExportService
 from .services.keeping.janitor import Janitor
 from .services.keeping.removals import Removals
 from .services.keeping.retention import Retention
@@ -70,7 +72,7 @@ from .services.triggers.webhooks import WebhookService
 from .settings import load_settings
 
 
-class MastraAdmin(AnalysisCalls, TelemetryReads, MonitoringCalls, AnnotationCalls, PrivacyCalls):
+class MastraAdmin(AnalysisCalls, TelemetryReads, MonitoringCalls, AnnotationCalls, PrivacyCalls, ExportCalls):
     """Runs Mastra servers on this machine and shows what they do.
 
     Parameters:
@@ -177,6 +179,7 @@ class MastraAdmin(AnalysisCalls, TelemetryReads, MonitoringCalls, AnnotationCall
         self.datasets = DatasetCollection(parts, self._telemetry)
         self._annotations = AnnotationService(parts, ingester, self._writer)
         self._eraser = TelemetryEraser(parts, ingester)
+        self._exports = ExportService(self._telemetry, __version__)
 
     # --- the parts ----------------------------------------------------------------------------------------------------
 

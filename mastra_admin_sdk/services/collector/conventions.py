@@ -157,6 +157,9 @@ MESSAGE_EVENTS: Mapping[str, str] = {
 }
 """Events that older conventions put what was said into, and whose words they are."""
 
+OWN_RECORD = "mastra.admin.record"
+"""What a span that MastraAdmin has exported was: JSON with the fields that the conventions don't bring back exactly."""
+
 UNKEPT = frozenset({"process.command", "process.command_args", "process.command_line"})
 """Attributes of a resource that are left out: they say what a program was started with, secrets included."""
 

@@ -15,6 +15,7 @@ _TYPE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _KINDS = ("", "internal", "server", "client", "producer", "consumer")
 _ERROR = 2
 _EXCEPTION = "exception"
+_OWN = ("entityId", "entityName", "input", "output", "errorInfo", "attributes", "metadata")
 
 
 def find_fault(record: SpanRecord) -> str | None:
@@ -41,6 +42,7 @@ def make_span(record: SpanRecord, batch: Batch[SpanRecord]) -> dict[str, Any]:
     kind = find_type(given, record)
     entity_type, entity_id, entity_name = _find_entity(kind, given, record)
     said = _read_events(record.events)
+    own = _take_own_record(given)
     data = {
         "id": record.span_id,
         "traceId": record.trace_id,
@@ -61,7 +63,7 @@ def make_span(record: SpanRecord, batch: Batch[SpanRecord]) -> dict[str, Any]:
         "attributes": _make_attributes(kind, given, record),
     }
     flags = {"isEvent": False, "isRootSpan": data["parentSpanId"] is None}
-    return {**drop_empty(data), **flags}
+    return {**drop_empty(data), **flags, **own}
 
 
 def find_type(given: Attributes, record: SpanRecord) -> str:
@@ -85,6 +87,13 @@ def find_type(given: Attributes, record: SpanRecord) -> str:
     if given.find(["gen_ai.tool.name"]):
         return "tool_call"
     return "model_generation" if given.find(["gen_ai.request.model"]) else "generic"
+
+
+def _take_own_record(given: Attributes) -> dict[str, Any]:
+    """Return what an export of ours says of a span itself: it comes back as it was."""
+    own = given.take([names.OWN_RECORD])
+    known = own if isinstance(own, dict) else {}
+    return {name: known[name] for name in _OWN if known.get(name) is not None}
 
 
 def _find_entity(kind: str, given: Attributes, record: SpanRecord) -> tuple[str | None, str | None, str | None]:
