@@ -103,3 +103,12 @@ def test_more_traces_than_fit_into_one_question(store: ObservabilityStore) -> No
     found = store.erase(Erasure(trace_ids=(traces[0], *others, traces[1])))
     assert (found["spans"], found["metrics"]) == (6, 2)
     assert list(store.traces(TelemetryFilter(project_id=project))["trace_id"]) == [traces[2]]
+
+
+def test_a_line_that_was_erased_in_its_file_says_nothing(store: ObservabilityStore) -> None:
+    trace, path = new_trace(), new_trace()
+    blank = '{"type":"erased"' + " " * 50 + "}"
+    store.insert([make_chunk(blank, make_span("ended", trace, "s1", now(), 1), blank, path=path)])
+    store.insert([make_chunk(blank, make_log("x", now(), traceId=trace), stream=Stream.LOGS, path=path)])
+    assert len(store.trace(trace)) == len(store.logs(TelemetryFilter(trace_id=trace))) == 1
+    assert path not in set(store.rejects(limit=100_000)["path"])

@@ -246,6 +246,8 @@ class FakeObservabilityStore(ObservabilityStore):
             self._rejects.setdefault(key, {**row, "path": chunk.path, "position": position})
 
     def _insert_row(self, kind: str, line: dict[str, Any], data: dict[str, Any], row: dict[str, Any]) -> None:
+        if kind == "erased":
+            return
         if kind == "span":
             self._insert_span(line, data, row)
             return
@@ -300,6 +302,8 @@ def _parse(raw: bytes) -> dict[str, Any]:
 
 def _check_kind(stream: Stream, line: dict[str, Any]) -> str:
     kind = line.get("type")
+    if kind == "erased":
+        return kind
     if kind not in {*_SPAN_KINDS, "log"}:
         raise _Rejected("unknown type")
     if (kind == "log") is not (stream is Stream.LOGS):

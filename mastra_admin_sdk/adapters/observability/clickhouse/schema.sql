@@ -254,6 +254,7 @@ SELECT
             kind = 'span' AND event NOT IN ('started', 'updated', 'ended'), 'unknown event',
             event = 'ended' AND isNull(end_time) AND (has_end_time OR NOT (is_event OR written_at > 0)), 'no end time',
             ''),
+        kind = 'erased', '',
         kind = 'log', 'a line in the wrong stream',
         kind != '', 'unknown type',
         is_rest, '',
@@ -307,7 +308,7 @@ SELECT
     if(told.span_key != 0, told.deployment_id, e.deployment_id) AS deployment_id,
     if(told.span_key != 0, told.build_id, e.build_id) AS build_id,
     multiIf(
-        e.reason != '' OR kind = '', e.reason,
+        e.reason != '' OR kind IN ('', 'erased'), e.reason,
         isNull(time), 'no time',
         time < {{oldest_by_kind}} OR time > now() + INTERVAL 1 DAY, 'a time outside the kept range',
         '') AS reason
@@ -511,6 +512,7 @@ SELECT
     `data.data` AS data,
     multiIf(
         kind IN ('span', 'metric', 'score', 'feedback'), 'a line in the wrong stream',
+        kind = 'erased', '',
         kind NOT IN ('', 'log'), 'unknown type',
         is_rest, '',
         line = '', 'an empty line',
