@@ -18,12 +18,21 @@ NO_SCHEMA = frozenset({16, UNKNOWN_TABLE, UNKNOWN_DATABASE})
 _TIMEOUTS = frozenset({159, 160})
 _READ_ONLY = frozenset({164, 497, 392})
 _BAD_CREDENTIALS = frozenset({192, 193, 194, 516})
-_CANCELLED = frozenset({394})
+_TOO_MANY_QUERIES = 202
 # The server, its disk or its load are the trouble, not what was sent: it may go well later.
 PASSING = frozenset({*_TIMEOUTS, 202, 203, 209, 210, 242, 243, 252, 319, 394, 439, 999})
 
-_NOISE = re.compile(r"^(?:Streaming query failed: )?(?:Code: \d+\.\s*)+(?:DB::Exception: )*", re.DOTALL)
+_NOISE = re.compile(r"^(?:Streaming query failed: |Code: \d+\.\s*|DB::Exception: )+")
 _TAIL = re.compile(r"\.? Stack trace:.*|\s*\(version [^)]*\)", re.DOTALL)
+_NAME = r"(?=\.? ?\([A-Z_0-9]+\)$|$)"
+# What the parser would also have taken, the query once more, and the plan's own names: none of it helps anybody.
+_CHATTER = re.compile(
+    rf"\.? ?Expected one of: .*?(?=:? ?In scope |{_NAME})|[:.]? ?In scope .*?{_NAME}"
+    rf"|: \(?(?:in query|while executing)(?: '|: ).*?{_NAME}",
+    re.DOTALL,
+)
+_END = re.compile(r"(?P<mark>\?)?[\s:.]*\((?P<name>[A-Z_0-9]+)\)$")
+_LONGEST = 500
 
 
 @contextmanager
@@ -59,6 +68,8 @@ def make_query_error(what: str, sql: str, code: int, message: str) -> Observabil
         hint = "Ask for less at once: a shorter time range, fewer columns, a limit; or raise engine_memory_mb."
     elif code in _TIMEOUTS:
         hint = "Ask for a shorter time range or fewer columns."
+    elif code == _TOO_MANY_QUERIES:
+        hint = "Try again when other queries have ended; SELECT query, elapsed FROM system.processes shows them."
     elif code in _READ_ONLY:
         hint = "Only queries that read what is stored are allowed here."
     elif code == UNKNOWN_DATABASE:
@@ -69,7 +80,9 @@ def make_query_error(what: str, sql: str, code: int, message: str) -> Observabil
 
 
 def _clean(message: str) -> str:
-    return _TAIL.sub("", _NOISE.sub("", message)).strip().rstrip(".") or "no reason was given"
+    text = _CHATTER.sub("", _TAIL.sub("", _NOISE.sub("", message)).strip().rstrip("."))
+    text = _END.sub(lambda match: f"{match['mark'] or '.'} ({match['name']})", text).strip().rstrip(".")
+    return (text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …") or "no reason was given"
 
 
 def _show(sql: str) -> dict[str, str]:
