@@ -94,6 +94,26 @@ def test_spans_of_opentelemetry_come_out_as_mastra_s(station: Station) -> None:
     assert (trace["spans"], trace["errors"], trace["input_tokens"]) == (3, 1, 120)
 
 
+def test_tokens_that_only_inferences_tell_are_counted_once(station: Station) -> None:
+    """So Mastra's own exporter for OpenTelemetry tells them: a generation is the loop around the calls."""
+    call = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-5", "gen_ai.usage.input_tokens": 50}
+    with trace_to(station.panel.url, station.secret) as provider:
+        tracer = provider.get_tracer("@mastra/otel-exporter")
+        loop = {"mastra.span.type": "model_generation", "gen_ai.operation.name": "model_generation"}
+        with tracer.start_as_current_span("llm", attributes=loop) as root:
+            for _ in range(2):
+                inference = {"mastra.span.type": "model_inference", "gen_ai.usage.output_tokens": 5, **call}
+                with tracer.start_as_current_span("chat gpt-5", attributes=inference):
+                    pass
+    trace_id = f"{root.get_span_context().trace_id:032x}"
+    trace = station.admin.traces(trace_id=trace_id).iloc[0]
+    assert (trace["input_tokens"], trace["output_tokens"]) == (100, 10)
+    tokens = station.admin.trace(trace_id).tokens
+    assert (tokens.input, tokens.output) == (100, 10)
+    usage = station.admin.usage(by="model", trace_id=trace_id)
+    assert usage[["model", "total_tokens"]].to_numpy().tolist() == [["gpt-5", 110]]
+
+
 def test_logs_of_opentelemetry_keep_level_attributes_and_trace(station: Station) -> None:
     logger = logging.getLogger("test_collector")
     logger.propagate, logger.level = False, logging.INFO

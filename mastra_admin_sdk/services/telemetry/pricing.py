@@ -48,8 +48,9 @@ def price_trace(frame: pd.DataFrame, prices: Sequence[Price]) -> float | None:
 
 
 def pick_counted(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the spans of one trace whose tokens count: generations, as steps repeat theirs; all where there is none."""
-    counted = frame[frame["type"] == _GENERATION]
+    """Return the spans of one trace whose tokens count: generations, as steps repeat theirs; all where none has any."""
+    tells = frame["input_tokens"].notna() | frame["output_tokens"].notna()
+    counted = frame[(frame["type"] == _GENERATION) & tells]
     return frame if counted.empty else counted
 
 

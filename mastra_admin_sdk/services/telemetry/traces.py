@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mastra_admin_sdk.display.trace import TraceNode, render_trace_html, render_trace_text
 from mastra_admin_sdk.display.waterfall import MOST_ROWS
 
+from .pricing import pick_counted
 from .trace_json import KEPT, dump_trace, load_trace
 from .trace_search import pick_spans
 from .trees import TraceTree
@@ -18,7 +19,6 @@ from .trees import TraceTree
 if TYPE_CHECKING:
     import pandas as pd
 
-_GENERATION = "model_generation"
 _SHOWN_LINES = 200
 
 
@@ -114,8 +114,7 @@ class Trace:
     @property
     def tokens(self) -> TraceTokens:
         """Its tokens, each counted once: steps repeat those of the generation that they are part of."""
-        counted = self.frame[self.frame["type"] == _GENERATION]
-        counted = self.frame if counted.empty else counted
+        counted = pick_counted(self.frame)
         given, made = (int(counted[name].sum()) for name in ("input_tokens", "output_tokens"))
         return TraceTokens(given, made, self._source.price(self.frame) if self._source else None)
 
@@ -169,16 +168,16 @@ class Trace:
         """Return the tree of spans as text of at most ``width`` columns; ``limit`` is how many spans are shown."""
         return render_trace_text(self.tree.roots, width=width, limit=limit)
 
-    def to_html(self, *, limit: int | None = MOST_ROWS, styles: bool = True) -> str:
+    def to_html(self, *, limit: int | None = MOST_ROWS, styles: bool = True, link: bool = True) -> str:
         """Return the waterfall as HTML that needs no script and loads nothing.
 
         Parameters:
             limit: how many spans it shows at most, those that failed and the longest first; ``None`` shows all.
             styles: whether it brings its style sheet along.
+            link: whether it leads to the panel while that runs.
         """
-        return render_trace_html(
-            self.tree.roots, limit=limit, styles=styles, facts=self._list_facts(), url=self._find_open_page()
-        )
+        url = self._find_open_page() if link else None
+        return render_trace_html(self.tree.roots, limit=limit, styles=styles, facts=self._list_facts(), url=url)
 
     def to_json(self, *, indent: int | None = None) -> str:
         """Return all of it as JSON text, which `from_json` reads back: the shape is in docs/comparing.md."""

@@ -111,8 +111,8 @@ def _choose(filters: TelemetryFilter, within: Conditions, tables: tuple[str, ...
     return Conditions((f"trace_id IN ({found})",), wanted.values)
 
 
-# Steps and inferences repeat the tokens of the generation that they are part of: where there are generations, only
-# those count.
+# Steps and inferences repeat the tokens of the generation that they are part of: where generations tell theirs, only
+# those count. Through OpenTelemetry, Mastra tells them of inferences alone.
 _SUMMARY = """SELECT
     s.trace_id AS trace_id,
     argMin((s.name, s.type, s.status, s.project_id, s.deployment_id, s.build_id, s.entity_id),
@@ -123,7 +123,8 @@ _SUMMARY = """SELECT
     if(countIf(s.status = 'running') > 0, NULL, max(s.end_time)) AS ended,
     count() AS spans,
     countIf(s.status = 'error') AS errors,
-    countIf(s.type = 'model_generation') > 0 AS has_generations,
+    countIf(s.type = 'model_generation' AND (NOT isNull(s.input_tokens) OR NOT isNull(s.output_tokens))) > 0
+        AS has_generations,
     if(has_generations, sumIf(s.input_tokens, s.type = 'model_generation'), sum(s.input_tokens)) AS input_tokens,
     if(has_generations, sumIf(s.output_tokens, s.type = 'model_generation'), sum(s.output_tokens)) AS output_tokens,
     argMinIf(s.thread_id, s.start_time, s.thread_id != '') AS thread_id,

@@ -50,7 +50,7 @@ def _count_once(filters: TelemetryFilter, tables: tuple[str, ...]) -> Conditions
     """Return the condition that the tokens of a span are no repetition of those of a generation in its trace."""
     fields = {name: SPANS.fields[name] for name in ("project_id", "trace_id")}
     within = match_fields(fields, filters) + match_around(filters, "start_time", MARGIN)
-    where = (within + Conditions(("type = 'model_generation'",))).where
+    where = (within + Conditions(("type = 'model_generation'", _WITH_TOKENS))).where
     generations = " UNION ALL ".join(f"SELECT trace_id FROM {table}{where}" for table in tables)
     once = f"(type = 'model_generation' OR trace_id NOT IN ({generations}))"
     return Conditions((_WITH_TOKENS, once), within.values)
