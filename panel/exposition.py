@@ -55,6 +55,7 @@ class FigureCollector(Collector):
         """Yield every metric, also those that have no values at the moment."""
         yield from self._collect_deployments()
         yield from self._collect_servers()
+        yield from self._collect_requests()
         yield from self._collect_traces()
         yield from self._collect_builds()
         yield from self._collect_ingestion()
@@ -94,6 +95,19 @@ class FigureCollector(Collector):
         yield _gauge("server_open_files", "Files that it has open.", labels, files)
         yield _counter("server_cpu_seconds", "Seconds that it spent on the CPU.", labels, cpu)
         yield _counter("server_restarts", "How often it was started again since its build.", labels, restarts)
+
+    def _collect_requests(self) -> Iterator[Metric]:
+        labels = (*_OWNER, "status")
+        known = [
+            ({**self._owners[owner], "status": str(one.status)}, one)
+            for owner, found in self._figures.traffic.items()
+            for one in found
+            if owner in self._owners
+        ]
+        counts = [(owner, one.requests) for owner, one in known]
+        seconds = [(owner, one.seconds) for owner, one in known]
+        yield _counter("requests", "Requests that the router answered.", labels, counts)
+        yield _counter("requests_seconds", "Seconds that these took, together.", labels, seconds)
 
     def _collect_traces(self) -> Iterator[Metric]:
         activities = self._figures.activities or {}

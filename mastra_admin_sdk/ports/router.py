@@ -50,6 +50,16 @@ class Probe:
     body: str
 
 
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Requests of one host that were answered with one status, and the seconds that they took together."""
+
+    host: str
+    status: int
+    requests: int
+    seconds: float
+
+
 class Router(ABC):
     """A reverse proxy that is changed while it runs and never restarted for a route.
 
@@ -118,6 +128,13 @@ class Router(ABC):
 
         Just after a switch a request may have read the old target and not be counted yet: wait a moment before a 0
         is trusted.
+        """
+
+    @abstractmethod
+    def read_traffic(self) -> Sequence[Traffic]:
+        """Return what was answered on the hosts that have routes, by host and status; nothing while it doesn't run.
+
+        Counts only grow until they start anew, which they may do whenever a host is added or removed. Probes count too.
         """
 
     @abstractmethod

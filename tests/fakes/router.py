@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from mastra_admin_sdk.errors import InvalidInput, RouterError
 from mastra_admin_sdk.models import Route, Tls
-from mastra_admin_sdk.ports.router import MAX_TARGETS, Probe, Router, RouterEndpoint
+from mastra_admin_sdk.ports.router import MAX_TARGETS, Probe, Router, RouterEndpoint, Traffic
 
 HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*")
 
@@ -20,7 +20,8 @@ class FakeRouter(Router):
     """Keeps routes in a dictionary while it "runs"; tests set what goes wrong.
 
     ``writes`` names each change in order, such as ``"put a.localhost -> 127.0.0.1:4101"``; ``requests`` holds how many
-    requests are under way by ``(host, port)``; ``fails_with`` is raised by every change while it is set.
+    requests are under way by ``(host, port)``, ``traffic`` what was answered; ``fails_with`` is raised by every change
+    while it is set.
     """
 
     port: int = 8080
@@ -29,6 +30,7 @@ class FakeRouter(Router):
     routes: dict[str, Route] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
     requests: Counter[tuple[str, int]] = field(default_factory=Counter)
+    traffic: list[Traffic] = field(default_factory=list)
     fails_with: RouterError | None = None
     running: bool = False
 
@@ -75,6 +77,9 @@ class FakeRouter(Router):
 
     def count_requests(self, target_host: str, target_port: int) -> int:
         return self.requests[target_host, target_port] if self.running else 0
+
+    def read_traffic(self) -> Sequence[Traffic]:
+        return sorted(self.traffic, key=lambda one: (one.host, one.status)) if self.running else []
 
     def probe(self, host: str, path: str = "/health", *, timeout: float = 10.0) -> Probe:
         self._check()

@@ -101,6 +101,7 @@ def test_traces_that_fail_fire_and_prometheus_sees_it(
     assert found["mastra_admin_role_held", frozenset({("role", "alerter")})] == 1.0
     assert found["mastra_admin_engine_memory_bytes", frozenset()] > 10 * 2**20
     assert found["mastra_admin_server_memory_bytes", frozenset({**owner, "replica": "0"}.items())] > 10 * 2**20
+    assert found["mastra_admin_requests_total", frozenset({**owner, "status": "200"}.items())] >= 1
     assert found["mastra_admin_ingestion_lines_total", frozenset()] >= 10
 
 

@@ -199,6 +199,18 @@ def test_what_is_no_longer_watched_recovers(tower: Watchtower) -> None:
     assert [state.subject for state in tower.storage.alert_states.list()] == [well.id]
 
 
+def test_a_deployment_that_is_deleted_recovers(tower: Watchtower) -> None:
+    weather = tower.add()
+    tower.alerts.create("errors", kind="error_rate", threshold=0.1)
+    tower.traffic.ended = {weather.id: (10, 9, 50)}
+    tower.look()
+    tower.storage.deployments.delete(weather.id)
+    tower.look()
+    assert tower.told == ["firing", "resolved"]
+    assert tower.alerts.history()["text"][0].startswith("[RESOLVED] errors: search/weather/main: there is nothing")
+    assert tower.alerts.states().empty
+
+
 # --- delivering -------------------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import prometheus_client
 import pytest
@@ -18,7 +19,8 @@ from werkzeug.test import TestResponse
 
 from mastra_admin_panel import create_app
 from mastra_admin_sdk import MastraAdmin
-from mastra_admin_sdk.models import BuildStatus, ServerUsage
+from mastra_admin_sdk.models import BuildStatus, Route, ServerUsage
+from mastra_admin_sdk.ports.router import Traffic
 
 PANEL = {"Authorization": f"Bearer {TOKEN}"}
 OWNER = {"team": "search", "project": "weather", "deployment": "main"}
@@ -118,6 +120,12 @@ def test_deployments_servers_traces_and_builds_are_in_it(
     admin.storage.processes.update(seeded.process.id, restarts=2)
     failed = make_build(admin.storage, admin.home.path, seeded.deployment)
     end_build(admin.storage, failed, BuildStatus.FAILED)
+    host, other = "weather.search.localhost", "weather.example.com"
+    admin.storage.routes.put(Route(other, "127.0.0.1", 4101, seeded.deployment.id))
+    router: Any = admin.router
+    router.start()
+    router.traffic = [Traffic(host, 200, 10, 3.0), Traffic(other, 200, 2, 1.0), Traffic(host, 502, 1, 0.5)]
+    router.traffic.append(Traffic("nobody.localhost", 200, 9, 9.0))
     owner = {"deploymentId": seeded.deployment.id}
     span = make_span("ended", new_trace(), "s", now() - timedelta(minutes=1), 250, **owner)
     admin.observability.insert([make_chunk(span)])
@@ -129,6 +137,8 @@ def test_deployments_servers_traces_and_builds_are_in_it(
     assert value(found, "server_cpu_seconds_total", **OWNER, replica="0") == 4.5
     assert value(found, "server_restarts_total", **OWNER, replica="0") == 2.0
     assert value(found, "requests_in_progress", **OWNER) == 0.0
+    assert value(found, "requests_total", **OWNER, status="200") == 12.0
+    assert value(found, "requests_seconds_total", **OWNER, status="502") == 0.5
     assert value(found, "recent_traces", **OWNER) == 1.0
     assert value(found, "recent_trace_duration_seconds", **OWNER, quantile="0.95") == 0.25
     assert value(found, "builds", **OWNER, status="succeeded") == 1.0

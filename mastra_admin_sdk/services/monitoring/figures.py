@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from mastra_admin_sdk.errors import RouterError
 from mastra_admin_sdk.models import AlertStatus, Build, BuildStatus, DeliveryStatus, utc_now
+from mastra_admin_sdk.ports.router import Traffic
 from mastra_admin_sdk.services.overview import Overview, look_around
 from mastra_admin_sdk.services.parts import Parts
 from mastra_admin_sdk.services.telemetry.ingestion import Ingester
@@ -37,6 +39,7 @@ class Figures:
     overview: what runs and what doesn't.
     health: a row a deployment, as in ``admin.health()``, by the deployment's id.
     activities: traces that ended in the last five minutes, by the deployment's id; ``None`` when the store is away.
+    traffic: what the router answered, by the deployment's id and the status; ``host`` is empty.
     builds: of the last 24 hours.
     firing: by the name and kind of the alert, for how many subjects it fires; all that are switched on are in it.
     undelivered: messages of alerts that wait for their webhook.
@@ -45,6 +48,7 @@ class Figures:
     overview: Overview
     health: Mapping[str, Mapping[str, Any]]
     activities: Mapping[str, Activity] | None
+    traffic: Mapping[str, Sequence[Traffic]]
     builds: Sequence[BuildCount]
     firing: Mapping[tuple[str, str], int]
     undelivered: int
@@ -64,10 +68,26 @@ class FigureService:
             overview=overview,
             health={row["deployment_id"]: row for row in self._health.describe(overview, activities)},
             activities=activities,
+            traffic=self._read_traffic(),
             builds=_count_builds(self._parts.storage.builds.list(since=utc_now() - _DAY)),
             firing=self._count_firing(),
             undelivered=len(self._parts.storage.alert_messages.list(statuses=[DeliveryStatus.QUEUED])),
         )
+
+    def _read_traffic(self) -> Mapping[str, Sequence[Traffic]]:
+        """What was answered on all hosts of each deployment; nothing while the router is away."""
+        owners = {route.host: route.deployment_id for route in self._parts.storage.routes.list()}
+        try:
+            found = self._parts.router.read_traffic()
+        except RouterError:
+            return {}
+        sums: dict[str, dict[int, Traffic]] = {}
+        for one in found:
+            if one.host in owners:
+                own = sums.setdefault(owners[one.host], {})
+                before = own.get(one.status, Traffic("", one.status, 0, 0.0))
+                own[one.status] = Traffic("", one.status, before.requests + one.requests, before.seconds + one.seconds)
+        return {owner: list(own.values()) for owner, own in sums.items()}
 
     def _count_firing(self) -> Mapping[tuple[str, str], int]:
         states = self._parts.storage.alert_states.list(statuses=[AlertStatus.FIRING])

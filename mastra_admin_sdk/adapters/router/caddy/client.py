@@ -73,6 +73,18 @@ class AdminClient:
             )
         return json.loads(text) if text.strip() else None
 
+    def read_metrics(self) -> str:
+        """Return what Caddy counts, in Prometheus's text format.
+
+        Raises:
+            RouterError: it can't be reached, or doesn't answer in time.
+        """
+        try:
+            status, text = self._send("GET", "/metrics", None)
+        except (OSError, http.client.HTTPException) as exc:
+            raise self._fail("GET /metrics", exc) from exc
+        return text if status == 200 else ""
+
     def _send(self, method: str, path: str, payload: str | None) -> tuple[int, str]:
         # While another process changes the configuration, Caddy ends connections that it has not read yet. All calls
         # of ours but POST may be repeated.

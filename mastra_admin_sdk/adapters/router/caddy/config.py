@@ -18,6 +18,8 @@ IDENTITY_ID = "mastra-admin-router"
 PROBE_HEADER = "X-Mastra-Admin-Probe"
 TARGET_HEADER = "X-Mastra-Admin-Target"
 
+# Requests are counted by host; those for unknown ones together, so that strangers can't fill the memory.
+_COUNTED = {"per_host": True}
 _PROBE_ID = "mastra-admin-probe"
 _MAIN, _SECURE = "router", "secure"
 
@@ -95,14 +97,14 @@ def _build_http(options: RouterOptions, instance: Instance, routes: Sequence[Rou
     main = [build_redirect(options, route) if route in apart else build_route(route) for route in routes]
     if options.tls is not Tls.OFF:
         server = _build_server(instance.listener, [*first, *main], secured=True)
-        return {"https_port": options.port, "servers": {_MAIN: server}}
+        return {"https_port": options.port, "metrics": _COUNTED, "servers": {_MAIN: server}}
     servers = {_MAIN: _build_server(instance.listener, [*first, *main], secured=False)}
     if instance.secure_listener is not None:
         # Without a host that needs a certificate none is made, not even the authority's own.
         entries = [_strip_id(item) for item in first] + [build_route(route) for route in apart] if apart else []
         servers[_SECURE] = _build_server(instance.secure_listener, entries, secured=True)
     # The ports tell Caddy where challenges of a certificate authority arrive.
-    return {"http_port": options.port, "https_port": options.https_port, "servers": servers}
+    return {"http_port": options.port, "https_port": options.https_port, "metrics": _COUNTED, "servers": servers}
 
 
 def _build_server(listener: int, entries: Sequence[Entry], *, secured: bool) -> dict[str, Any]:

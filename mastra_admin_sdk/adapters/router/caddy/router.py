@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from mastra_admin_sdk.errors import InvalidInput, RouterError
 from mastra_admin_sdk.home import Home
 from mastra_admin_sdk.models import Route, Tls
-from mastra_admin_sdk.ports.router import ROUTER_HEADER, Probe, Router, RouterEndpoint
+from mastra_admin_sdk.ports.router import ROUTER_HEADER, Probe, Router, RouterEndpoint, Traffic
 
 from .client import connect, send_probe
 from .config import (
@@ -33,6 +33,7 @@ from .entries import build_route, make_key, parse_route
 from .listener import explain_no_secure_port
 from .options import check_host, check_options, check_route, format_target, list_targets
 from .process import CaddyProcess
+from .traffic import read_traffic
 
 _LOCK_TIMEOUT = 60.0
 _CERTIFICATE_TIMEOUT = 15.0
@@ -137,6 +138,9 @@ class LocalRouter(Router):
         target = format_target(target_host, target_port)
         upstreams = self._client.call("GET", "/reverse_proxy/upstreams") or []
         return sum(item["num_requests"] for item in upstreams if item["address"] == target)
+
+    def read_traffic(self) -> Sequence[Traffic]:
+        return read_traffic(self._client.read_metrics()) if self._client.is_listening() else []
 
     def probe(self, host: str, path: str = "/health", *, timeout: float = 10.0) -> Probe:
         checked = check_host(host)
