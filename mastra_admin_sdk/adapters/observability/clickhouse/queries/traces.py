@@ -9,6 +9,8 @@ from mastra_admin_sdk.adapters.observability.clickhouse.parameters import Statem
 from mastra_admin_sdk.ports.observability import SPAN_COLUMNS, THREAD_COLUMNS, TRACE_COLUMNS, TelemetryFilter
 
 from .conditions import (
+    FINISHED,
+    RUNNING,
     SPANS,
     Conditions,
     match_around,
@@ -35,11 +37,20 @@ _NEEDED = (
 
 
 def build_trace(trace_id: str, *, running: bool = True) -> Statement:
-    """Return all spans of one trace, oldest first."""
+    """Return all spans of one trace, oldest first.
+
+    Finished spans lie in the order of time: when those of the trace started is looked up first, and is where they are.
+    """
     names = ", ".join(SPAN_COLUMNS)
-    tables = list_sources(None, running)
-    parts = [f"SELECT {names} FROM {table} WHERE trace_id = {{trace_id:String}}" for table in tables]
-    sql = f"SELECT {list_expressions(SPAN_COLUMNS)} FROM ({' UNION ALL '.join(parts)}) ORDER BY start_time, span_id"
+    of_trace = "WHERE trace_id = {trace_id:String}"
+    times = f"(SELECT (min(start_time), max(last_start_time)) FROM mastra_admin_trace_times {of_trace})"
+    parts = [f"SELECT {names} FROM {FINISHED} {of_trace} AND start_time >= times.1 AND start_time <= times.2"]
+    if running:
+        parts.append(f"SELECT {names} FROM {RUNNING} {of_trace}")
+    sql = (
+        f"WITH {times} AS times SELECT {list_expressions(SPAN_COLUMNS)} FROM ({' UNION ALL '.join(parts)}) "
+        "ORDER BY start_time, span_id"
+    )
     return make_statement(sql, {"trace_id": trace_id})
 
 
