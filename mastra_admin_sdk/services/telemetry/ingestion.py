@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from mastra_admin_sdk.errors import LeaseLost, MastraAdminError
@@ -117,12 +119,17 @@ class Ingester:
     def _run(self, role: HeldLease, stopping: Callable[[], bool]) -> int:
         self._load(role)
         total = 0
-        while batch := self._read_batch():
-            self._flush(batch, role)
-            total += batch.bytes
-            # What came meanwhile is seen now: a deployment with much to store must not keep the others waiting.
-            if stopping():
-                break
+        with ThreadPoolExecutor(1, "mastra-admin-read") as threads:
+            batch = self._read_batch(self._offsets)
+            while batch:
+                # The next batch is read while this one is stored; of what came meanwhile all is seen by the one after.
+                # A deployment with much to store must not keep the others waiting.
+                ahead = threads.submit(self._read_after, batch) if batch.is_full else None
+                self._flush(batch, role)
+                total += batch.bytes
+                if stopping():
+                    break
+                batch = ahead.result() if ahead else self._read_batch(self._offsets)
         self._tidy_if_due(role)
         return total
 
@@ -134,14 +141,18 @@ class Ingester:
             self._progress.load()
             self._generation, self._tidied_at = role.current.generation, float("-inf")
 
-    def _read_batch(self) -> Batch | None:
+    def _read_after(self, batch: Batch) -> Batch | None:
+        """Read what comes after a batch that isn't stored yet."""
+        return self._read_batch(ChainMap(batch.reached, self._offsets))
+
+    def _read_batch(self, offsets: Mapping[str, Offset]) -> Batch | None:
         behind = []
         for file in self._index.refresh():
-            if is_behind(file, self._offsets):
+            if is_behind(file, offsets):
                 behind.append(file)
             elif file.closed:
                 self._index.settle(file)
-        return self._reader.read(behind, self._offsets) if behind else None
+        return self._reader.read(behind, offsets) if behind else None
 
     def _flush(self, batch: Batch, role: HeldLease) -> None:
         # Somebody who was stopped and woke up again may have been replaced without having heard of it.
@@ -152,7 +163,8 @@ class Ingester:
                 self._ready = True
             self._parts.observability.insert(batch.chunks)
         self._parts.storage.offsets.save(batch.reached.values(), role.current)
-        self._offsets |= batch.reached
+        # Another object: the next batch is being read by the old one, in a thread.
+        self._offsets = {**self._offsets, **batch.reached}
         self._progress.note_stored(batch)
 
     def _list_behind(self, files: Iterable[TelemetryFile]) -> list[TelemetryFile]:

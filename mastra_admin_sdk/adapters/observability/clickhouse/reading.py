@@ -144,7 +144,9 @@ class Answers(ObservabilityStore):
 
     def count_rejects(self) -> int:
         """Return how many lines could not be stored."""
-        return int(self.sql(queries.COUNT_REJECTS)["lines"].iloc[0])
+        # Without a DataFrame: a process that only ingests never loads pandas.
+        statement = bind(queries.COUNT_REJECTS, None)
+        return self._ask("Counting rejected lines", statement, lambda client, call: int(client.execute(**call)[0][0]))
 
     def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Run one read-only query."""
