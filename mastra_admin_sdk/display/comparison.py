@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from .pages import render_template
 from .tables import render_table_text
@@ -85,10 +86,7 @@ def render_comparison_html(card: ComparisonCard, *, styles: bool = True) -> str:
         {
             "title": title,
             "open": is_open,
-            "rows": [
-                {"cells": [printable(cell) for cell in row.cells], "word": row.verdict, "tone": _tone(row)}
-                for row in rows
-            ],
+            "rows": _build_rows(rows),
         }
         for title, rows, is_open in sections
         if rows
@@ -99,14 +97,22 @@ def render_comparison_html(card: ComparisonCard, *, styles: bool = True) -> str:
         before=printable(card.before),
         after=printable(card.after),
         conclusion=card.conclusion,
-        headings=HEADINGS,
+        headings=HEADINGS[1:],
         sections=shown,
         notes=[printable(note) for note in card.notes],
     )
 
 
-def _tone(row: ComparedRow) -> str:
-    return _TONES.get(row.verdict, "quiet")
+def _build_rows(rows: Sequence[ComparedRow]) -> list[dict[str, Any]]:
+    """Cells of each row; the first of a group also says what that is about."""
+    found: list[dict[str, Any]] = []
+    former = None
+    for row in rows:
+        cells, tone = [printable(cell) for cell in row.cells[1:]], _TONES.get(row.verdict, "quiet")
+        group = printable(row.what) if row.what != former else ""
+        found.append({"group": group, "cells": cells, "word": row.verdict, "tone": tone})
+        former = row.what
+    return found
 
 
 def _list_rows(rows: Sequence[ComparedRow], width: int) -> list[str]:

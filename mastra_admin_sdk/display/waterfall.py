@@ -20,6 +20,7 @@ _DEEPEST = 24
 """Levels that are indented and nested; deeper ones stand below each other. Browsers stop nesting at 512 elements."""
 
 _ALL_OPEN = 100
+_SHORTEST_BAR = 0.003
 _PAYLOAD_BUDGET = 1_000_000
 _PAYLOAD_LONGEST = 4_000
 _PAYLOAD_SHORTEST = 200
@@ -113,6 +114,8 @@ def _list_opened(nodes: Sequence[TraceNode], selection: Selection) -> set[str]:
 
 def _build_row(node: TraceNode, scale: _Scale) -> dict[str, Any]:
     start, length = find_bar(node, scale.end)
+    length = max(length, _SHORTEST_BAR)
+    start = min(start, 1 - length)
     fields = (("Input", node.input), ("Output", node.output), ("Attributes", node.attributes))
     return {
         "indent": min(node.depth, _DEEPEST),
