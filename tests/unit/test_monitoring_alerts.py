@@ -278,6 +278,14 @@ def test_a_message_is_given_up_after_a_day(tower: Watchtower) -> None:
     assert tower.alerts.history().empty
 
 
+def test_what_was_encrypted_with_another_key_is_said(tower: Watchtower) -> None:
+    fire(tower, "https://hooks.example.com/")
+    tower.storage.alert_rules.update(tower.alerts.get("errors").id, webhook_url="gAAAAABnonsense")
+    tower.send()
+    (message,) = tower.storage.alert_messages.list()
+    assert "can't be decrypted" in (message.error or "")
+
+
 def test_redirects_are_not_followed(tower: Watchtower, receiver: Receiver) -> None:
     receiver.status, receiver.location = 302, "http://127.0.0.1:1/elsewhere"
     fire(tower, receiver.url)

@@ -81,7 +81,9 @@ class Messenger:
                 return {"status": DeliveryStatus.SKIPPED, "error": None}
             body = make_body(message, sent_at=self._clock())
             error = self._post(url, body, make_headers(message, body, self._open(rule.webhook_secret)))
-        except (SecretError, InvalidInput) as exc:
+        except SecretError:
+            error = "Its address or secret can't be decrypted: it was encrypted with another key. Set it again."
+        except InvalidInput as exc:
             error = exc.message
         if error is None:
             return {"status": DeliveryStatus.DELIVERED, "delivered_at": self._clock(), "error": None}
