@@ -11,11 +11,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fixtures.clickhouse import SERVER_URL, find_named, new_database
 from fixtures.lines import iso, make_chunk, make_line, make_log, make_span, new_trace, now
 
 from mastra_admin_sdk.adapters.observability.clickhouse import ClickHouseStore, inserts, schema
@@ -28,12 +30,28 @@ ORACLE = Path(__file__).parents[1] / "oracle" / "telemetry_truth.py"
 
 
 @pytest.fixture
-def open_store(tmp_path: Path) -> Iterator[Callable[..., ClickHouseStore]]:
+def open_engine(tmp_path: Path) -> Iterator[Callable[..., ClickHouseStore]]:
     """Open any number of stores on one home; the engine is ended afterwards."""
+    with _open_many({"home": tmp_path / "home"}) as open_one:
+        yield open_one
+
+
+@pytest.fixture(params=["engine", *(["server"] if SERVER_URL else [])])
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., ClickHouseStore]]:
+    """Open any number of stores on one home, or on the server that is to be tested."""
+    with ExitStack() as stack:
+        where: dict[str, Any] = {"home": tmp_path / "home"}
+        if request.param == "server" and (named := find_named()):
+            where = stack.enter_context(new_database(named)).options
+        yield stack.enter_context(_open_many(where))
+
+
+@contextmanager
+def _open_many(where: dict[str, Any]) -> Iterator[Callable[..., ClickHouseStore]]:
     opened: list[ClickHouseStore] = []
 
     def open_one(**options: Any) -> ClickHouseStore:
-        opened.append(ClickHouseStore(home=tmp_path / "home", **options))
+        opened.append(ClickHouseStore(**where, **options))
         return opened[-1]
 
     yield open_one
@@ -47,7 +65,7 @@ def count(store: ClickHouseStore, table: str) -> int:
 
 def make_inserter(store: ClickHouseStore) -> inserts.Inserter:
     store.init()
-    return inserts.Inserter(store._open(), lambda: None)
+    return inserts.Inserter(store._open(), lambda: None, store._topology)
 
 
 def run_as_owner(store: ClickHouseStore, sql: str) -> None:
@@ -88,8 +106,8 @@ def test_data_with_a_known_truth_comes_back_exactly(open_store: Callable[..., Cl
 
 
 @pytest.mark.slow  # kills the engine again and again for some seconds
-def test_nothing_acknowledged_is_lost_when_the_engine_is_killed(open_store: Callable[..., ClickHouseStore]) -> None:
-    store, watcher = open_store(), open_store()
+def test_nothing_acknowledged_is_lost_when_the_engine_is_killed(open_engine: Callable[..., ClickHouseStore]) -> None:
+    store, watcher = open_engine(), open_engine()
     store.init()
     is_over = threading.Event()
     kills: list[int] = []
@@ -131,8 +149,8 @@ def insert_until_acknowledged(store: ClickHouseStore, chunk: Chunk) -> None:
 
 
 @pytest.mark.slow  # inserts 20,000 long lines twice and starts an engine again
-def test_a_killed_insert_can_be_repeated(open_store: Callable[..., ClickHouseStore]) -> None:
-    store = open_store()
+def test_a_killed_insert_can_be_repeated(open_engine: Callable[..., ClickHouseStore]) -> None:
+    store = open_engine()
     store.init()
     trace, start = new_trace(), now()
     lines = [make_span("ended", trace, f"s{n}", start, 5, output={"text": "x" * 500}) for n in range(20_000)]
@@ -257,8 +275,8 @@ def test_reads_while_spans_end_never_show_one_twice(open_store: Callable[..., Cl
         assert set(fewer) <= set(more), "a span disappeared for a moment"
 
 
-def test_two_stores_prepare_one_home_at_once(open_store: Callable[..., ClickHouseStore]) -> None:
-    stores = [open_store() for _ in range(4)]
+def test_two_stores_prepare_one_home_at_once(open_engine: Callable[..., ClickHouseStore]) -> None:
+    stores = [open_engine() for _ in range(4)]
     errors: list[BaseException] = []
 
     def prepare(store: ClickHouseStore) -> None:
@@ -284,7 +302,8 @@ def test_another_retention_changes_views_and_tables_and_keeps_rows(open_store: C
     assert list(shorter.trace(trace)["span_id"]) == ["kept"]
     assert list(shorter.rejects()["reason"]) == ["a time outside the kept range"]
     created = shorter.sql(
-        "SELECT create_table_query AS q FROM system.tables WHERE name = 'mastra_admin_spans_finished'"
+        "SELECT create_table_query AS q FROM system.tables WHERE database = currentDatabase() "
+        "AND name LIKE 'mastra_admin_spans_finished%' AND engine LIKE '%MergeTree'"
     )
     assert "toIntervalDay(30)" in created["q"].iloc[0]
     longest = open_store(retention_days=0)
@@ -343,10 +362,9 @@ def test_what_people_ask_in_sql_is_a_frame_with_fitting_dtypes(open_store: Calla
     [
         ("SELECT\n  nope FROM mastra_admin_spans", "nope"),
         ("DROP TABLE mastra_admin_logs", "readonly"),
-        ("SELECT * FROM file('/etc/passwd')", "file is refused"),
-        ("SELECT length(groupArray(repeat('x', 1000))) FROM numbers(10000000)", "memory limit"),
+        ("SELECT * FROM file('/etc/passwd')", "file is refused|readonly mode"),
     ],
-    ids=["unknown-column", "drop", "file", "memory"],
+    ids=["unknown-column", "drop", "file"],
 )
 def test_a_failed_query_says_why_and_shows_its_first_line(
     open_store: Callable[..., ClickHouseStore], query: str, text: str
@@ -356,6 +374,12 @@ def test_a_failed_query_says_why_and_shows_its_first_line(
     assert caught.value.evidence["sql"] == query.splitlines()[0]
     assert caught.value.evidence["code"]
     assert "Stack trace" not in str(caught.value)
+
+
+def test_a_query_that_needs_too_much_memory_is_ended(open_engine: Callable[..., ClickHouseStore]) -> None:
+    with pytest.raises(QueryError, match="memory limit") as caught:
+        open_engine().sql("SELECT length(groupArray(repeat('x', 1000))) FROM numbers(10000000)")
+    assert "engine_memory_mb" in caught.value.hint
 
 
 def test_a_query_that_takes_too_long_is_ended(open_store: Callable[..., ClickHouseStore]) -> None:
