@@ -15,7 +15,7 @@ _TYPE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _KINDS = ("", "internal", "server", "client", "producer", "consumer")
 _ERROR = 2
 _EXCEPTION = "exception"
-_OWN = ("entityId", "entityName", "input", "output", "errorInfo", "attributes", "metadata")
+_OWN = ("entityId", "entityName", "errorInfo", "attributes", "metadata")
 
 
 def find_fault(record: SpanRecord) -> str | None:
@@ -63,7 +63,9 @@ def make_span(record: SpanRecord, batch: Batch[SpanRecord]) -> dict[str, Any]:
         "attributes": _make_attributes(kind, given, record),
     }
     flags = {"isEvent": False, "isRootSpan": data["parentSpanId"] is None}
-    return {**drop_empty(data), **flags, **own}
+    # Where it says nothing there was nothing.
+    without = [name for name, value in own.items() if value is None]
+    return {name: value for name, value in {**drop_empty(data), **flags, **own}.items() if name not in without}
 
 
 def find_type(given: Attributes, record: SpanRecord) -> str:
@@ -92,8 +94,10 @@ def find_type(given: Attributes, record: SpanRecord) -> str:
 def _take_own_record(given: Attributes) -> dict[str, Any]:
     """Return what an export of ours says of a span itself: it comes back as it was."""
     own = given.take([names.OWN_RECORD])
-    known = own if isinstance(own, dict) else {}
-    return {name: known[name] for name in _OWN if known.get(name) is not None}
+    if not isinstance(own, dict):
+        return {}
+    spoken = {name: own[name] for name in ("input", "output") if own.get(name) is not None}
+    return {name: own.get(name) for name in _OWN} | spoken
 
 
 def _find_entity(kind: str, given: Attributes, record: SpanRecord) -> tuple[str | None, str | None, str | None]:

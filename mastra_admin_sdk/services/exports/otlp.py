@@ -25,7 +25,7 @@ _OPERATIONS: Mapping[str, str] = {
 }
 _INTERNAL, _CLIENT = 1, 3
 _OK, _ERROR = 1, 2
-_BEGINS_JSON = ("{", "[")
+_BEGINS_JSON = ("", "{", "[")
 
 
 def make_request(rows: Iterable[SpanRow], version: str) -> dict[str, Any]:
@@ -120,18 +120,19 @@ def _make_message(message: Message) -> dict[str, Any]:
 
 def _make_own_record(row: SpanRow) -> str:
     """Return as JSON what the conventions have no room for, or would not bring back as it was."""
-    texts = {
+    # Text that looks like JSON is read as that, and what is empty is left out, by those who know only the conventions.
+    misread = {
         name: value
         for name, value in (("input", row.input), ("output", row.output))
-        if isinstance(value, str) and value.lstrip()[:1] in ("", *_BEGINS_JSON)
+        if value is not None and (not value or (isinstance(value, str) and value.lstrip()[:1] in _BEGINS_JSON))
     }
     told = {
         "entityId": row.entity_id,
         "entityName": row.entity_name,
-        "attributes": row.attributes,
-        "metadata": row.metadata,
+        "attributes": row.attributes or None,
+        "metadata": row.metadata or None,
         "errorInfo": {"message": row.error} if row.status == "error" else None,
-        **texts,
+        **misread,
     }
     return _dump(told)
 
