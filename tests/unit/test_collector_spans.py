@@ -211,6 +211,8 @@ def test_the_name_tells_who_when_no_attribute_does() -> None:
         convert({"gen_ai.operation.name": "invoke_agent"}, name="invoke_agent Math Tutor")["entityId"] == "Math Tutor"
     )
     assert "entityId" not in convert({"gen_ai.operation.name": "invoke_agent"}, name="something")
+    loop = {"mastra.span.type": "model_generation", "gen_ai.operation.name": "model_generation"}
+    assert convert(loop, name="model_generation gpt-5")["attributes"]["model"] == "gpt-5"
 
 
 def test_spans_of_mastra_s_own_exporter_are_what_they_were() -> None:
@@ -239,7 +241,8 @@ def test_spans_of_mastra_s_own_exporter_are_what_they_were() -> None:
     metadata = {name: value for name, value in span["metadata"].items() if name != "otel"}
     assert metadata == {"runId": "r", "threadId": "t", "resourceId": "u", "plan": {"paid": True}}
     assert (span["attributes"]["status"], span["attributes"]["entryMetadata"]) == ("failed", {"a": 1})
-    assert "mastra" not in span["attributes"] or set(span["attributes"]["mastra"]) == {"span"}
+    assert set(span["attributes"]["mastra"]) == {"span"}
+    assert not {"input", "output"} & set(span["attributes"])
 
 
 def test_an_exception_is_an_error_only_when_the_status_says_so() -> None:

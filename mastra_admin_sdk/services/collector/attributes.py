@@ -41,9 +41,9 @@ class Attributes:
         return None
 
     def take_below(self, prefix: str) -> dict[str, Any]:
-        """Return what is named with a prefix, by the names behind it; it is moved."""
-        names = [name for name in self._given if name.startswith(prefix) and len(name) > len(prefix)]
-        self._moved.update(name for name in names)
+        """Return what is named with a prefix and wasn't moved yet, by the names behind it; it is moved."""
+        names = [name for name in self._given if name.startswith(prefix) and name != prefix and name not in self._moved]
+        self._moved.update(names)
         return {name[len(prefix) :]: read_json(self._given[name]) for name in names}
 
     def take_numbered(self, prefixes: Iterable[str]) -> list[Any]:

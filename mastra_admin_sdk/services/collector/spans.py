@@ -223,7 +223,7 @@ def _make_attributes(kind: str, given: Attributes, record: SpanRecord) -> dict[s
     finish = as_list(read_json(given.find(names.FINISH)))
     parameters = {own: given.find([name]) for name, own in names.PARAMETERS.items()}
     found = {
-        "model": given.find_text(names.MODEL),
+        "model": given.find_text(names.MODEL) or (_find_identifier(given, record) if kind in names.CALLS else None),
         "provider": given.find_text(names.PROVIDER),
         "usage": _find_usage(given),
         "parameters": drop_empty({name: read_json(value) for name, value in parameters.items()}),
