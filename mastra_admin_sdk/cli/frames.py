@@ -6,7 +6,8 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .tables import Column, render_table
@@ -17,11 +18,21 @@ if TYPE_CHECKING:
 _ROWS_AT_ONCE = 5_000
 
 
-def iterate_csv(frame: pd.DataFrame) -> Iterator[str]:
+def iterate_csv(frame: pd.DataFrame, *, has_names: bool = True) -> Iterator[str]:
     """Yield a DataFrame as CSV in parts: RFC 4180, names first, ISO 8601 times, full numbers, empty for null."""
-    yield _write_csv([list(map(str, frame.columns))])
+    if has_names:
+        yield _write_csv([list(map(str, frame.columns))])
     for rows in _iterate_rows(frame):
         yield _write_csv([[to_csv_value(value) for value in row] for row in rows])
+
+
+def write_csv(parts: Iterable[str]) -> None:
+    """Write CSV to stdout as it comes."""
+    # Bytes: neither the terminal's encoding nor its line ends may change what is written.
+    stream = sys.stdout.buffer
+    for part in parts:
+        stream.write(part.encode("utf-8", errors="surrogateescape"))
+    stream.flush()
 
 
 def iterate_records(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:

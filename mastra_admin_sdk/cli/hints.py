@@ -37,6 +37,7 @@ _WORDS = [
         r"Give source= \(a folder's project, a URL\) or git=",
         "Give SOURCE (a folder, a name that `projects` lists) or --git",
     ),
+    (r"a number of rows, or None for all", "a number of rows, or all"),
     (r"None for the setting server_memory_mb", "default for what the settings say"),
     (r"datetime\(…, tzinfo=UTC\) or …Z|(datetime\(…, )?tzinfo=UTC\)?", "…Z"),
     (r"MASTRA_ADMIN_HOME or home=…", "MASTRA_ADMIN_HOME or --home"),

@@ -11,8 +11,10 @@ import click
 from mastra_admin_sdk.errors import NotFound
 
 from .failures import ExitCode
+from .filters import OF_LOGS, SHAPE, WHOSE, take_filters
 from .group import AdminCommand
 from .output import Output
+from .questions import answer, follow
 from .session import Session
 from .targets import name_deployment
 
@@ -23,20 +25,57 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=AdminCommand)
-@click.argument("deployment")
+@click.argument("deployment", required=False)
 @click.option(
     "--build", "number", type=click.IntRange(min=1), metavar="N", help="The log of build N instead of the server's."
 )
 @click.option("--replica", type=int, metavar="N", help="That of server N of several, from 0.")
-@click.option("-f", "--follow", is_flag=True, help="Go on with new lines until the server or build has ended.")
+@click.option(
+    "-f", "--follow", "follows", is_flag=True, help="Go on with new lines until the server or build has ended."
+)
 @click.option("--tail", type=click.IntRange(min=0), metavar="N", help="Only the last N lines that are there.")
+@take_filters(*(name for name in WHOSE if name not in {"deployment", "build"}), *OF_LOGS, *SHAPE)
 @click.pass_obj
 def logs(
-    session: Session, deployment: str, number: int | None, replica: int | None, follow: bool, tail: int | None
+    session: Session,
+    /,
+    deployment: str | None,
+    number: int | None,
+    replica: int | None,
+    follows: bool,
+    tail: int | None,
+    form: str | None,
+    **options: Any,
 ) -> None:
-    """Show what a deployment's server printed, or the log of a build."""
+    """Show what a deployment's server printed, or the log of a build.
+
+    Without a DEPLOYMENT, or with a filter such as --level: the log lines that
+    are stored with telemetry, the newest first.
+
+    \b
+    mastra-admin logs weather-agent -f
+    mastra-admin logs --level error --since 1h
+    """
     if number is not None and replica is not None:
         raise click.UsageError("A build has one log, whatever servers it has: give --build or --replica.")
+    is_stored = deployment is None or form is not None or any(options.values())
+    if is_stored and (number is not None or replica is not None or tail is not None):
+        raise click.UsageError(
+            "--build, --replica and --tail are for a DEPLOYMENT alone; filters are for stored lines."
+        )
+    if is_stored:
+        given = {**options, "deployment": (deployment,) if deployment else ()}
+        if follows:
+            follow(session, "logs", given)
+        else:
+            answer(session, "logs", form, given)
+        return
+    _print_log(session, str(deployment), number, replica, follows, tail)
+
+
+def _print_log(
+    session: Session, deployment: str, number: int | None, replica: int | None, follows: bool, tail: int | None
+) -> None:
     output = session.output
     with session.open_admin() as admin:
         live = admin.deployments.get(deployment)
@@ -44,7 +83,7 @@ def logs(
         present = _read(session, admin, live, source, replica)
         last = present[-1].number if present else 0
         present = _cut(present, tail)
-        if not follow:
+        if not follows:
             _write(output, present)
             return
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,8 +13,10 @@ from mastra_admin_sdk.display.text import format_duration, relative_time
 from mastra_admin_sdk.errors import InvalidInput
 from mastra_admin_sdk.models import utc_now
 
-from .frames import iterate_csv, iterate_records, render_frame, to_json_value
+from .filters import EVERYTHING, OF_SPANS, SHAPE, WHOSE, read_filters, read_json, take_filters
+from .frames import iterate_csv, iterate_records, render_frame, to_json_value, write_csv
 from .group import AdminCommand
+from .questions import answer, write_notes
 from .session import Session
 from .tables import Column, render_table
 from .trace import complete_trace_id
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _ID_LENGTH = 32
 _SHORT_ID_LENGTH = 12
+_ROWS = 20
 _ROOM_FOR_WHOLE_IDS = 110
 _TRACE_COLUMNS = (
     Column("TRACE"),
@@ -40,37 +42,30 @@ _TRACE_COLUMNS = (
 
 
 @click.command(cls=AdminCommand)
-@click.argument("trace_id", metavar="[ID]", required=False)
-@click.option("--project", help="Only those of a project.")
-@click.option("--deployment", help="Only those of a deployment.")
-@click.option(
-    "--since", default="24h", show_default=True, help="How far back: 30m, 24h, 7d, or an ISO time with its zone."
-)
-@click.option("--status", type=click.Choice(["ok", "error", "running"]), help="Only those that ended so.")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many, newest first.")
+@click.argument("shown", metavar="[ID]", required=False)
 @click.option("--wait", type=float, default=0.0, metavar="SECONDS", help="Wait until trace ID is complete.")
+@take_filters(*WHOSE, *OF_SPANS, *SHAPE)
 @click.pass_obj
-def traces(
-    session: Session,
-    trace_id: str | None,
-    project: str | None,
-    deployment: str | None,
-    since: str,
-    status: str | None,
-    limit: int,
-    wait: float,
-) -> None:
+def traces(session: Session, /, shown: str | None, wait: float, form: str | None, **options: Any) -> None:
     """List traces, or show the spans of trace ID as a tree.
 
-    The beginning of an ID will do if no other trace begins with it.
+    The 20 newest of the last 24 hours unless said otherwise. The beginning of
+    an ID will do if no other trace begins with it.
     """
+    if shown:
+        with session.open_admin() as admin:
+            _show_trace(session, admin.trace(complete_trace_id(admin, shown, wait), wait=wait))
+        return
+    given = dict(options, since=options["since"] or "24h", limit=options["limit"] or _ROWS)
+    if form not in {None, "table"} or session.json_mode or given["columns"] or given["count"]:
+        answer(session, "traces", form, given)
+        return
+    given = read_filters(given)
+    limit = given.pop("limit")
     with session.open_admin() as admin:
-        if trace_id:
-            _show_trace(session, admin.trace(complete_trace_id(admin, trace_id, wait), wait=wait))
-            return
-        found = admin.traces(project=project, deployment=deployment, since=since, status=status, limit=limit)
-    session.output.result(list(iterate_records(found)))
-    _list_traces(session, found, since)
+        found = admin.traces(**given, limit=None if limit == EVERYTHING else limit)
+    _list_traces(session, found, given["since"])
+    write_notes(session, found)
 
 
 @click.command(cls=AdminCommand)
@@ -107,7 +102,7 @@ def sql(session: Session, query: str, params: tuple[str, ...], form: str | None)
     if form == "json":
         session.output.stream_result(iterate_records(frame))
     elif form == "csv":
-        _write_csv(frame)
+        write_csv(iterate_csv(frame))
     else:
         session.output.lines(render_frame(frame, session.output.width))
 
@@ -123,25 +118,8 @@ def parse_params(texts: Sequence[str]) -> dict[str, Any]:
         key, equals, value = text.partition("=")
         if not equals or not key.rstrip(":").isidentifier():
             raise InvalidInput(f"{text!r} binds nothing.", hint="Write KEY=VALUE, or KEY:=VALUE for a number.")
-        found[key.rstrip(":")] = _parse_json(key, value) if key.endswith(":") else value
+        found[key.rstrip(":")] = read_json(key, value) if key.endswith(":") else value
     return found
-
-
-def _parse_json(key: str, value: str) -> Any:
-    try:
-        return json.loads(value)
-    except ValueError as exc:
-        raise InvalidInput(
-            f"The value of {key.rstrip(':')} is no JSON: {value!r}.", hint="Use KEY=VALUE for text."
-        ) from exc
-
-
-def _write_csv(frame: pd.DataFrame) -> None:
-    # Bytes: neither the terminal's encoding nor its line ends may change what is written.
-    stream = sys.stdout.buffer
-    for part in iterate_csv(frame):
-        stream.write(part.encode("utf-8", errors="surrogateescape"))
-    stream.flush()
 
 
 def _show_trace(session: Session, trace: Trace) -> None:
@@ -167,8 +145,6 @@ def _list_traces(session: Session, frame: pd.DataFrame, since: str) -> None:
     rows = [_list_cells(row, now, length) for row in iterate_records(frame)]
     output.lines(render_table(_TRACE_COLUMNS, rows, width=output.width))
     output.line()
-    if frame.attrs.get("truncated"):
-        output.line(f"The newest {len(frame)} {_name_range(since)}; more with --limit.")
     output.line(f"Look at one: {session.suggest(f'traces {rows[0][0]}')}")
 
 

@@ -45,6 +45,11 @@ def follow(
 
 
 def list_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return rows as dicts of Python values; ``None`` for what isn't there."""
-    columns = [frame[name].astype(object).where(frame[name].notna(), None).tolist() for name in frame.columns]
+    """Return rows as dicts of Python values, times as aware datetimes; ``None`` for what isn't there."""
+    columns = [_list_cells(frame[name]) for name in frame.columns]
     return [dict(zip(frame.columns, cells, strict=True)) for cells in zip(*columns, strict=True)]
+
+
+def _list_cells(column: pd.Series[Any]) -> list[Any]:
+    cells = column.astype(object).where(column.notna(), None).tolist()
+    return [cell.to_pydatetime() if hasattr(cell, "to_pydatetime") else cell for cell in cells]
