@@ -67,6 +67,7 @@ REQUESTS: Mapping[str, str] = {
 """Span type by ``llm.request.type``."""
 
 TOOLS = frozenset({"tool_call", "mcp_tool_call", "client_tool_call", "provider_tool_call"})
+MODELS = frozenset({"model_generation", "model_step", "model_inference"})
 CALLS = frozenset({"model_generation", "model_inference"})
 
 MODEL = (
