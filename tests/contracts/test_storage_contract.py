@@ -223,7 +223,8 @@ def test_lists_are_newest_first(storage: AdminStorage) -> None:
 def test_lists_of_an_empty_storage_are_empty(storage: AdminStorage) -> None:
     for repository in (
         storage.teams, storage.projects, storage.deployments, storage.builds, storage.processes, storage.routes,
-        storage.events, storage.leases, storage.offsets,
+        storage.events, storage.leases, storage.offsets, storage.schedules, storage.alert_rules, storage.alert_states,
+        storage.alert_messages, storage.datasets, storage.tokens,
     ):  # fmt: skip
         assert list(repository.list()) == []
 

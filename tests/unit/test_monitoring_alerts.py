@@ -15,6 +15,7 @@ from fixtures.receiver import Receiver, run_receiver
 from mastra_admin_sdk.errors import Conflict, InvalidInput, NotFound
 from mastra_admin_sdk.models import AlertStatus, DeliveryStatus
 from mastra_admin_sdk.services.monitoring.columns import ALERT_COLUMNS, MESSAGE_COLUMNS, STATE_COLUMNS
+from mastra_admin_sdk.services.monitoring.delivery import post
 from mastra_admin_sdk.services.triggers.deliveries import is_genuine
 
 
@@ -276,6 +277,29 @@ def test_a_message_is_given_up_after_a_day(tower: Watchtower) -> None:
     tower.pass_time(90 * 24 * 3600)
     tower.send()
     assert tower.alerts.history().empty
+
+
+def test_a_webhook_that_hangs_is_left_after_a_while(receiver: Receiver) -> None:
+    receiver.hangs = True
+    assert (post(receiver.url, b"{}", {}, proxies={}, timeout=0.2) or "").startswith("It didn't answer within")
+
+
+def test_a_webhook_that_hangs_keeps_no_other_and_no_rule_waiting(tower: Watchtower, receiver: Receiver) -> None:
+    receiver.hangs = True
+    fire(tower, receiver.url)
+    with run_receiver() as well:
+        tower.alerts.create("slow", kind="latency", threshold=10, webhook=well.url)
+        tower.look()
+        sending = threading.Thread(target=tower.send)
+        sending.start()
+        well.wait_for(1)
+        tower.traffic.ended = {}
+        tower.look()
+        assert sending.is_alive()
+        assert tower.told == ["firing", "firing", "resolved", "resolved"]
+        receiver.released.set()
+        sending.join(20)
+    assert receiver.events == ["firing"]
 
 
 def test_what_was_encrypted_with_another_key_is_said(tower: Watchtower) -> None:

@@ -35,14 +35,16 @@ class BuildCount:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Attributes:
-    overview: what runs and what doesn't.
-    health: a row a deployment, as in ``admin.health()``, by the deployment's id.
-    activities: traces that ended in the last five minutes, by the deployment's id; ``None`` when the store is away.
-    traffic: what the router answered, by the deployment's id and the status; ``host`` is empty.
-    builds: of the last 24 hours.
-    firing: by the name and kind of the alert, for how many subjects it fires; all that are switched on are in it.
-    undelivered: messages of alerts that wait for their webhook.
+    """All figures of one moment.
+
+    Attributes:
+        overview: what runs and what doesn't.
+        health: a row a deployment, as in ``admin.health()``, by the deployment's id.
+        activities: traces that ended in the last five minutes, by the deployment's id; ``None`` when the store is away.
+        traffic: what the router answered, by the deployment's id and the status; ``host`` is empty.
+        builds: of the last 24 hours.
+        firing: by the name and kind of the alert, for how many subjects it fires; all that are switched on are in it.
+        undelivered: messages of alerts that wait for their webhook.
     """
 
     overview: Overview
