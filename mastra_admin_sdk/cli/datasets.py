@@ -25,6 +25,7 @@ _COLUMNS = (
     Column("CHANGED"),
     Column("ABOUT", shrink=True),
 )
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _ITEM_COLUMNS = (Column("INPUT", shrink=True), Column("EXPECTED", shrink=True), Column("TARGET"))
 
 
@@ -58,7 +59,7 @@ def list_datasets(session: Session) -> None:
 @click.argument("name")
 @click.option("--trace", "traces", multiple=True, metavar="ID", help="Add the run of a trace; may be given again.")
 @click.option(
-    "--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Add what .jsonl or .csv has."
+    "--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Add what a .jsonl or .csv has."
 )
 @click.option("--about", default="", help="What it is for.")
 @click.pass_obj

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -34,7 +34,7 @@ def telemetry() -> None:
 @click.option("--dry-run", is_flag=True, help="Count what would be deleted, and delete nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Don't ask.")
 @click.pass_obj
-def delete(session: Session, /, dry_run: bool, yes: bool, **given: str | None) -> None:
+def delete(session: Session, /, dry_run: bool, yes: bool, **given: Any) -> None:
     """Delete telemetry for good, in the store and in the files.
 
     Spans, logs, metrics, scores and feedback go, and items of datasets made from
