@@ -153,6 +153,7 @@ def _describe_overview(overview: Overview, background: Recorded | None) -> dict[
             "seconds": round(overview.lag.seconds, 3),
         },
         "ingestion": overview.ingestion.to_dict(),
+        "alerts_firing": list(overview.firing),
         "deployments": [describe_view(view) for view in overview.deployments],
     }
 
@@ -259,4 +260,5 @@ def _summarize(overview: Overview, background: Recorded | None, width: int) -> l
         f"router      {'running' if overview.router_running else 'not running'}",
         f"engine      {'running' if overview.engine.get('running') else 'not running'}",
         *summarize_ingestion(overview.lag, overview.ingestion, width),
+        *([f"alerts      {', '.join(overview.firing)}"] if overview.firing else []),
     ]

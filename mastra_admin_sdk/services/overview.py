@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from mastra_admin_sdk.errors import NotFound
-from mastra_admin_sdk.models import Build, BuildStatus, Deployment, Process, Project, ServerUsage, Team
+from mastra_admin_sdk.models import AlertStatus, Build, BuildStatus, Deployment, Process, Project, ServerUsage, Team
 from mastra_admin_sdk.services.deployments.studio import find_studio_url
 
 from .builds.pipeline import ACTIVE
@@ -83,7 +83,7 @@ class DeploymentView:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything that ``ps`` and the panel's first page show."""
+    """Everything that ``ps`` and the panel's first page show; ``firing`` are the names of alerts."""
 
     home: str
     deployments: tuple[DeploymentView, ...]
@@ -92,6 +92,7 @@ class Overview:
     engine: Mapping[str, Any]
     lag: Lag
     ingestion: IngestionStatus = field(default_factory=IngestionStatus)
+    firing: tuple[str, ...] = ()
 
     @property
     def is_supervised(self) -> bool:
@@ -122,7 +123,14 @@ def look_around(parts: Parts, ingester: Ingester) -> Overview:
         engine=parts.observability.status(),
         lag=ingester.measure_lag(),
         ingestion=read_status(parts.home),
+        firing=_list_firing(parts),
     )
+
+
+def _list_firing(parts: Parts) -> tuple[str, ...]:
+    states = parts.storage.alert_states.list(statuses=[AlertStatus.FIRING])
+    names = {rule.id: rule.name for rule in parts.storage.alert_rules.list()} if states else {}
+    return tuple(sorted({names[state.rule_id] for state in states if state.rule_id in names}))
 
 
 def _view(parts: Parts, team: Team, project: Project, deployment: Deployment) -> DeploymentView:

@@ -77,6 +77,18 @@ def test_states_are_shown(command_line: CommandLine) -> None:
     assert "Nothing fires." in command_line.run("alerts", "states", "--firing").stdout
 
 
+def test_what_fires_is_in_ps(command_line: CommandLine) -> None:
+    command_line.deploy()
+    assert "alerts" not in command_line.run("ps").stdout
+    command_line.run_json("alerts", "create", "gone", "--kind", "down", "--threshold", "1")
+    (process,) = command_line.storage.processes.list()
+    command_line.storage.processes.update(process.id, stats={"healthy": False})
+    with command_line.make_admin() as admin:
+        admin.alerts.check()
+    assert "alerts      gone" in command_line.run("ps").stdout.splitlines()
+    assert command_line.run_json("ps")["alerts_firing"] == ["gone"]
+
+
 def test_health_shows_a_line_a_deployment(command_line: CommandLine) -> None:
     assert "Nothing is deployed yet" in command_line.run("health").stdout
     command_line.deploy()
