@@ -29,12 +29,9 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _ITEM_COLUMNS = (Column("INPUT", shrink=True), Column("EXPECTED", shrink=True), Column("TARGET"))
 
 
-@click.group(invoke_without_command=True)
-@click.pass_context
-def datasets(ctx: click.Context) -> None:
+@click.group()
+def datasets() -> None:
     """List, make, fill, show and export datasets."""
-    if ctx.invoked_subcommand is None:
-        ctx.invoke(list_datasets)
 
 
 @datasets.command("list", cls=AdminCommand)

@@ -123,7 +123,7 @@ def _check_columns(kind: Kind, columns: Sequence[str], given: Mapping[str, Any],
     if "name" in columns and "start_time" in columns and "name" not in given:
         raise InvalidInput(
             "The table's column 'name' holds the names of spans, so what is written needs a name of its own.",
-            hint='Give one for all rows, such as name="quality".',
+            hint="Give one for all rows with name=….",
         )
 
 

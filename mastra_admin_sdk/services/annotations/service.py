@@ -146,7 +146,7 @@ def _refuse(unknown: Sequence[Annotation]) -> NotFound:
     more = f", and of {len(unknown) - 1} more" if len(unknown) > 1 else ""
     return NotFound(
         f"Nothing was written: there is no telemetry of {what} ({first.place}){more}.",
-        hint='Leave such rows out with unknown="skip"; admin.traces() lists the traces that are stored.',
+        hint="Leave such rows out (unknown: skip), or take the ids of traces that are stored.",
         evidence={"unknown": [f"{item.place}: {item.trace_id} {item.span_id or ''}" for item in unknown[:_SHOWN]]},
     )
 

@@ -236,7 +236,7 @@ def _list_wanted(traces: Any) -> list[tuple[str, str | None]]:
 
     if isinstance(traces, pd.DataFrame):
         if "trace_id" not in traces.columns:
-            raise InvalidInput("The table has no column 'trace_id'.", hint="Give admin.traces(…) or admin.spans(…).")
+            raise InvalidInput("The table has no column 'trace_id'.", hint="Give a table of traces or of spans.")
         spans = traces["span_id"] if "span_id" in traces.columns else [None] * len(traces)
         pairs = zip(traces["trace_id"], spans, strict=True)
         return list(dict.fromkeys((str(trace), span if isinstance(span, str) else None) for trace, span in pairs))

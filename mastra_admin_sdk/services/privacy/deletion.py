@@ -108,7 +108,7 @@ class TelemetryEraser:
             if is_all:
                 raise InvalidInput(
                     "Nothing was deleted: neither a user or thread is named, nor a project, deployment, build or time.",
-                    hint='For everything that is older than a month: delete_telemetry(until="30d").',
+                    hint="To delete everything that is older than a month, say until 30d.",
                 )
             return Erasure(**owner)
         mentions: tuple[str, ...] = ()
