@@ -303,6 +303,26 @@ def test_a_removed_folder_is_made_again_with_the_line_in_it(tmp_path: Path, writ
     assert read_ids(tmp_path) == ["two"]
 
 
+def test_a_file_that_was_removed_to_make_room_is_let_go(
+    tmp_path: Path, writer: TelemetryWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer.write(OWNER, [make_line("one")])
+    (file,) = list_files(tmp_path)
+    file.path.unlink()
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(linefile.os, "pwrite", fail)
+        with pytest.raises(WriteFailed):
+            writer.write(OWNER, [make_line("two")])
+    opened = [os.readlink(entry) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+    assert not any(name.startswith(str(tmp_path)) for name in opened)
+    writer.write(OWNER, [make_line("two")])
+    assert read_ids(tmp_path) == ["two"]
+
+
 def test_a_folder_that_can_not_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with TelemetryWriter(tmp_path / "file") as writer, pytest.raises(WriteFailed, match=r"Not a directory|File exists"):

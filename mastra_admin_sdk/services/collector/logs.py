@@ -7,8 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from . import conventions as names
-from .attributes import Attributes, drop_empty, nest
+from .attributes import Attributes, drop_empty
 from .records import Batch, LogRecord, PointRecord, format_time
 
 SOURCE = "otlp"
@@ -41,13 +40,7 @@ def make_log(record: LogRecord, batch: Batch[LogRecord], *, now_ns: int) -> dict
     given = Attributes(record.attributes)
     logged = given.take_below("mastra.log.")
     metadata = given.take_below("mastra.metadata.")
-    origin = drop_empty(
-        {
-            "resource": nest(batch.resource, without=names.UNKEPT),
-            "scope": dict(batch.scope),
-            "eventName": record.event_name,
-        }
-    )
+    origin = {**batch.origin, **drop_empty({"eventName": record.event_name})}
     data = {
         "timestamp": format_time(record.time_ns or record.observed_ns or now_ns),
         "level": find_level(record.severity_text, record.severity_number),
@@ -82,9 +75,7 @@ def make_metric(point: PointRecord, batch: Batch[PointRecord], *, now_ns: int) -
                 "kind": point.kind,
                 "unit": point.unit,
                 **point.more,
-                "otel": drop_empty(
-                    {"resource": nest(batch.resource, without=names.UNKEPT), "scope": dict(batch.scope)}
-                ),
+                "otel": batch.origin,
             }
         ),
     }

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, Generic, TypeVar
+
+from .attributes import drop_empty, nest
+from .conventions import UNKEPT
 
 _T = TypeVar("_T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -67,13 +71,18 @@ class PointRecord:
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Batch(Generic[_T]):
     """Records of one resource and scope."""
 
     resource: Mapping[str, Any]
     scope: Mapping[str, Any]
     records: Sequence[_T]
+
+    @cached_property
+    def origin(self) -> Mapping[str, Any]:
+        """Where all of the records are from, as it is kept with each."""
+        return drop_empty({"resource": nest(self.resource, without=UNKEPT), "scope": dict(self.scope)})
 
 
 def format_time(nanoseconds: int) -> str:

@@ -199,8 +199,7 @@ def _make_origin(record: SpanRecord, batch: Batch[SpanRecord]) -> dict[str, Any]
     return drop_empty(
         {
             "kind": _KINDS[record.kind] if 0 <= record.kind < len(_KINDS) else None,
-            "resource": nest(batch.resource, without=names.UNKEPT),
-            "scope": dict(batch.scope),
+            **batch.origin,
             "events": [_describe_event(event) for event in others],
             "links": links,
             "traceState": record.trace_state,

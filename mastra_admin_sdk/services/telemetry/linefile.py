@@ -69,9 +69,10 @@ class LineFile:
                 return  # another thread's sync, or the close, took these lines along
             self._sync()
 
-    def ends_whole(self) -> bool:
-        """False when half a line is at its end that could not be cut off: nothing may be appended then."""
-        return os.fstat(self._descriptor).st_size == self.size
+    def is_sound(self) -> bool:
+        """False when it was removed, or half a line is at its end that could not be cut off."""
+        found = os.fstat(self._descriptor)
+        return found.st_size == self.size and found.st_nlink > 0
 
     def close(self) -> None:
         """Put all of it on the disk and give it its final name."""

@@ -188,8 +188,8 @@ class TelemetryWriter:
                 logger.warning("The telemetry file %s of a dead writer can't be closed: %s", path, exc)
 
     def _keep_if_sound(self, key: _Key, file: LineFile) -> None:
-        """After a failed write: go on with the file only when it ends with a whole line."""
-        if self._files.get(key) is file and not file.ends_whole():
+        """After a failed write: let go of a file that can't be used any more; a removed one holds room until then."""
+        if self._files.get(key) is file and not file.is_sound():
             del self._files[key]
             file.abandon()
 
