@@ -8,9 +8,11 @@ import json
 import logging
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +214,45 @@ def test_a_small_body_that_unpacks_without_end_is_refused(station: Station) -> N
 def test_a_body_that_is_too_large_is_refused_while_it_is_sent(station: Station) -> None:
     status, answer, _ = station.post("/ai/spans/publish", b" " * 70_000_000)
     assert (status, json.loads(answer)["error"]["code"]) == (413, "body_too_large")
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """Mount a disk of 6 MB; skips the test where that isn't allowed."""
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("a small disk can't be mounted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_loses_nothing_that_was_confirmed(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk, MastraAdmin(disk / "home") as admin:
+        team = admin.storage.teams.create(Team("Search", "search"))
+        project = admin.storage.projects.create(Project(team.id, "Weather", "weather"))
+        secret = admin.tokens.create("station", project=project).secret
+        with run_panel(disk / "home") as panel:
+            station = Station(admin, project, secret, panel)
+            confirmed: list[str] = []
+            for _ in range(30):
+                spans = [make_span(input="x" * 20_000) for _ in range(20)]
+                status, answer, headers = station.post("/ai/spans/publish", {"spans": spans})
+                if status != 200:
+                    break
+                confirmed += [span["id"] for span in spans]
+            assert (status, headers["Retry-After"]) == (503, "5")
+            assert b"No space left on device" in answer
+            files = list((disk / "home" / "telemetry").rglob("*.jsonl*"))
+            written = [json.loads(line)["data"]["id"] for path in files for line in path.read_bytes().splitlines()]
+            assert confirmed
+            assert set(confirmed) <= set(written)
+            for path in files:
+                path.unlink()
+            station.post("/ai/spans/publish", {"spans": spans})  # here the writer finds that its file is gone
+            assert station.post("/ai/spans/publish", {"spans": spans})[0] == 200
 
 
 def test_what_was_confirmed_survives_a_kill_of_the_panel(tmp_path: Path) -> None:
