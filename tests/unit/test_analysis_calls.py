@@ -141,7 +141,8 @@ def test_the_cost_of_a_trace_is_told(admin: MastraAdmin) -> None:
     trace = admin.trace(f"{1:016d}{0:016d}")
     assert trace.tokens.cost == pytest.approx(20 / 1e6)
     assert admin.traces(trace_id=trace.id)["cost"].tolist() == [pytest.approx(trace.tokens.cost)]
-    assert "cost" in trace.to_html()
+    assert "2e-05 EUR" in trace.to_html()
+    assert type(trace).from_json(trace.to_json()).tokens == trace.tokens
 
 
 def test_a_dry_run_of_a_replay_says_what_would_be_sent(admin: MastraAdmin) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import Any
 
 import numpy as np
@@ -125,6 +126,16 @@ def test_orders_of_tools_are_shares_of_the_runs() -> None:
         },
         {"agent": "planner", "sequence": "answer", "n_a": 0, "n_b": 40, "a": 0.0, "b": 0.4, "verdict": "more"},
     ]
+
+
+def test_thousands_of_calls_and_orders_take_seconds() -> None:
+    orders = [f"tool{place % 1_500} → answer" for place in range(4_000)]
+    started = time.process_time()
+    found = compare(make_calls(4_000, sequence=orders), make_calls(4_000, seed=2, sequence=orders))
+    assert time.process_time() - started < 4
+    # Of so many hardly one occurs often enough to be judged.
+    assert set(found.sequences["verdict"]) == {"too few"}
+    assert len(found.sequences) == 1_500
 
 
 def test_a_figure_does_not_depend_on_what_else_is_compared() -> None:

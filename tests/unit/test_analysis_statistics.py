@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from mastra_admin_sdk.services.analysis.statistics import (
     make_sample,
     measure,
     newcombe,
+    number_traces,
     wilson,
 )
 
@@ -20,7 +23,11 @@ from mastra_admin_sdk.services.analysis.statistics import (
 def alone(values: object) -> Sample:
     """A sample in which each value has a trace of its own."""
     listed = np.asarray(values, dtype=float)
-    return make_sample(listed, np.array([str(place) for place in range(len(listed))], dtype=object))
+    return make_sample(listed, *number_traces([str(place) for place in range(len(listed))]))
+
+
+def difference(before: Sample, after: Sample, statistic: float | None, **options: Any) -> Interval:
+    return bootstrap_differences([before], [after], [statistic], **options)[0]
 
 
 def test_wilson_as_published() -> None:
@@ -54,19 +61,20 @@ def test_statistics_of_a_sample_are_those_of_numpy() -> None:
 
 def test_the_bootstrap_resamples_as_plain_numpy_would() -> None:
     values = np.random.default_rng(2).normal(100, 10, 40)
-    interval = bootstrap_differences(alone(values), alone(values + 5), [0.5, None], seed=[3], resamples=4000)
+    pair = [alone(values)] * 2, [alone(values + 5)] * 2
+    median, mean = bootstrap_differences(*pair, [0.5, None], seed=[3], resamples=4000)
     draw = np.random.default_rng(4)
     plain = [np.median(draw.choice(values + 5, 40)) - np.median(draw.choice(values, 40)) for _ in range(4000)]
     low, high = np.percentile(plain, [2.5, 97.5])
-    assert interval[0.5].low == pytest.approx(low, abs=0.7)
-    assert interval[0.5].high == pytest.approx(high, abs=0.7)
-    assert interval[None].low < 5 < interval[None].high
+    assert median.low == pytest.approx(low, abs=0.7)
+    assert median.high == pytest.approx(high, abs=0.7)
+    assert mean.low < 5 < mean.high
 
 
 def test_the_same_seed_gives_the_same_interval() -> None:
     draw = np.random.default_rng(1)
     one, two = alone(draw.exponential(9, 20)), alone(draw.exponential(9, 30))
-    first, again, other = (bootstrap_differences(one, two, [0.5], seed=[seed])[0.5] for seed in (1, 1, 2))
+    first, again, other = (difference(one, two, 0.5, seed=[seed]) for seed in (1, 1, 2))
     assert first == again
     assert first != other
 
@@ -78,8 +86,8 @@ def test_the_interval_holds_what_it_promises() -> None:
     rounds = 200
     for number in range(rounds):
         before, after = alone(draw.exponential(100, 100)), alone(draw.exponential(120, 100))
-        found = bootstrap_differences(before, after, list(hits), seed=[number], resamples=500)
-        for statistic, interval in found.items():
+        found = bootstrap_differences([before] * 3, [after] * 3, list(hits), seed=[number], resamples=500)
+        for statistic, interval in zip(hits, found, strict=True):
             hits[statistic] += interval.low <= truth[statistic] <= interval.high
     assert all(0.89 <= count / rounds <= 0.995 for count in hits.values()), hits
 
@@ -90,17 +98,17 @@ def test_calls_of_one_trace_are_not_counted_as_news() -> None:
     middles = draw.normal(100, 20, 20)
     values = np.repeat(middles, 50) + draw.normal(0, 1, 1000)
     traces = np.repeat([str(place) for place in range(20)], 50).astype(object)
-    clustered = make_sample(values, traces)
-    own = bootstrap_differences(clustered, clustered, [None], seed=[1])[None]
-    naive = bootstrap_differences(alone(values), alone(values), [None], seed=[1])[None]
+    clustered = make_sample(values, *number_traces(traces))
+    own = difference(clustered, clustered, None, seed=[1])
+    naive = difference(alone(values), alone(values), None, seed=[1])
     assert own.high - own.low > 4 * (naive.high - naive.low)
 
 
 def test_rates_of_calls_that_fail_together_are_worth_their_traces() -> None:
     traces = np.repeat([str(place) for place in range(10)], 100).astype(object)
-    together = make_sample(np.repeat([1.0] + [0.0] * 9, 100), traces)
-    apart = make_sample(np.tile([1.0] + [0.0] * 9, 100), traces)
-    none = make_sample(np.zeros(1000), traces)
+    together = make_sample(np.repeat([1.0] + [0.0] * 9, 100), *number_traces(traces))
+    apart = make_sample(np.tile([1.0] + [0.0] * 9, 100), *number_traces(traces))
+    none = make_sample(np.zeros(1000), *number_traces(traces))
     assert count_effective(together, apart) == pytest.approx((10, 1000))
     assert count_effective(together, none) == pytest.approx((10, 10))
     assert count_effective(none, none) == pytest.approx((1000, 1000))

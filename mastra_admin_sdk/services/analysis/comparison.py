@@ -111,7 +111,7 @@ class Comparison:
     def notes(self) -> tuple[str, ...]:
         """What to bear in mind: what was left out, and how the intervals are meant."""
         told = [f"{side}: {note}" for side, each in (("A", self.a), ("B", self.b)) for note in each.notes]
-        judged = int(self._frame["significant"].notna().sum())
+        judged = sum(int(frame["significant"].notna().sum()) for frame in (self._frame, self._sequences))
         percent = f"{100 * self.options.confidence:g} %"
         if judged:
             told.append(f"Intervals are of {percent}, for the change from A to B.")

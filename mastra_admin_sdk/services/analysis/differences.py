@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from .statistics import (
     make_sample,
     measure,
     newcombe,
+    number_traces,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ _TAIL = 3
 
 _FEWEST_FOR_RATES = 5
 _NOISE = 1e-9
+_RARE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +76,10 @@ def compare_sequences(before: pd.DataFrame, after: pd.DataFrame, options: Option
     """Return a row for each order in which an agent called tools: `SEQUENCE_COLUMNS`, the usual ones first."""
     rows: list[dict[str, Any]] = []
     for _, name, old, new in _pair(before, after, ("agent",)):
-        counts = [side["sequence"].value_counts() for side in (old, new)]
+        counts = [Counter(map(str, side["sequence"])) for side in (old, new)]
         found = [
             {"agent": name, "sequence": each, **_compare_share(each, (old, new), counts, options)}
-            for each in sorted({*counts[0].index, *counts[1].index})
+            for each in sorted({*counts[0], *counts[1]})
         ]
         rows += sorted(found, key=lambda row: (-row["n_a"] - row["n_b"], row["sequence"]))
     return make_frame(SEQUENCE_COLUMNS, rows)
@@ -96,7 +99,7 @@ def _pair(
 
 
 def _take_samples(calls: pd.DataFrame) -> dict[str, Sample]:
-    traces = calls["trace_id"].to_numpy(dtype=object)
+    traces, numbered = number_traces(calls["trace_id"].to_numpy(dtype=object))
     values = {
         "latency": calls["duration_ms"],
         "error_rate": calls["failed"],
@@ -105,36 +108,45 @@ def _take_samples(calls: pd.DataFrame) -> dict[str, Sample]:
         "total_tokens": calls[["input_tokens", "output_tokens"]].sum(axis=1, min_count=1),
         "cost": calls["cost"],
     }
-    return {name: make_sample(column.to_numpy(dtype="float64"), traces) for name, column in values.items()}
+    return {name: make_sample(column.to_numpy(dtype="float64"), traces, numbered) for name, column in values.items()}
 
 
 def _list_differences(
     before: Mapping[str, Sample], after: Mapping[str, Sample], options: Options, key: str
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each figure that either side has, with its difference."""
-    latencies = (before["latency"], after["latency"])
-    intervals = _bootstrap(latencies, tuple(LATENCIES.values()), options, f"{key}/latency")
-    for metric, statistic in LATENCIES.items():
-        yield metric, _tell(latencies, statistic, intervals.get(statistic))
-    yield "error_rate", _compare_rate(before["error_rate"], after["error_rate"], options)
-    for metric in MEANS:
-        pair = (before[metric], after[metric])
-        if len(pair[0].values) or len(pair[1].values):
-            found = _bootstrap(pair, (None,), options, f"{key}/{metric}")
-            yield metric, _tell(pair, None, found.get(None))
+    figures: dict[str, tuple[str, Statistic]] = {metric: ("latency", each) for metric, each in LATENCIES.items()}
+    figures |= {each: (each, None) for each in MEANS if len(before[each].values) or len(after[each].values)}
+    pairs = {metric: (before[name], after[name], statistic) for metric, (name, statistic) in figures.items()}
+    intervals = _bootstrap(pairs, options, key)
+    for metric, (old, new, statistic) in pairs.items():
+        yield metric, _tell((old, new), statistic, intervals.get(metric))
+        if metric == "latency_p95":
+            yield "error_rate", _compare_rate(before["error_rate"], after["error_rate"], options)
 
 
 def _bootstrap(
-    pair: tuple[Sample, Sample], statistics: tuple[Statistic, ...], options: Options, key: str
-) -> Mapping[Statistic, Interval]:
-    """Return the intervals for which there are enough observations."""
-    fewest = min(sample.traces for sample in pair)
-    enough = [each for each in statistics if fewest >= _find_fewest(each, options)]
+    pairs: Mapping[str, tuple[Sample, Sample, Statistic]], options: Options, key: str
+) -> dict[str, Interval]:
+    """Return the intervals of those figures for which there are enough observations."""
+    enough = {
+        metric: pair
+        for metric, pair in pairs.items()
+        if min(pair[0].traces, pair[1].traces) >= _find_fewest(pair[2], options)
+    }
     if not enough:
         return {}
-    # A figure's interval doesn't depend on which others there are.
-    seed = (options.seed, zlib.crc32(key.encode()))
-    return bootstrap_differences(*pair, enough, seed=seed, resamples=options.resamples, confidence=options.confidence)
+    before, after, statistics = zip(*enough.values(), strict=True)
+    found = bootstrap_differences(
+        before,
+        after,
+        statistics,
+        # What else is compared must not matter for a figure's interval.
+        seed=(options.seed, zlib.crc32(key.encode())),
+        resamples=options.resamples,
+        confidence=options.confidence,
+    )
+    return dict(zip(enough, found, strict=True))
 
 
 def _find_fewest(statistic: Statistic, options: Options) -> int:
@@ -152,20 +164,24 @@ def _compare_rate(before: Sample, after: Sample, options: Options) -> dict[str, 
 
 
 def _compare_share(
-    sequence: str, sides: tuple[pd.DataFrame, pd.DataFrame], counts: Sequence[Any], options: Options
+    sequence: str, sides: tuple[pd.DataFrame, pd.DataFrame], counts: Sequence[Mapping[str, int]], options: Options
 ) -> dict[str, Any]:
-    hits = [
-        make_sample([float(each == sequence) for each in side["sequence"]], side["trace_id"].to_numpy(dtype=object))
-        for side in sides
-    ]
+    """An order of tools as a part of an agent's runs. Those that hardly ever occur aren't judged: of thousands of them
+    many would differ by chance."""
+    seen = [side.get(sequence, 0) for side in counts]
+    shares = [count / len(side) if len(side) else math.nan for count, side in zip(seen, sides, strict=True)]
+    told = {"n_a": seen[0], "n_b": seen[1], "a": shares[0], "b": shares[1], "difference": shares[1] - shares[0]}
+    if not max(shares) >= _RARE:  # a side without runs has no share
+        return {**told, "verdict": "too few"}
+    hits = [_find_hits(side, sequence) for side in sides]
     found = _compare_rate(hits[0], hits[1], options)
     words = {"better": "less", "worse": "more", "new": "too few", "gone": "too few"}
-    return {
-        **found,
-        "n_a": int(counts[0].get(sequence, 0)),
-        "n_b": int(counts[1].get(sequence, 0)),
-        "verdict": words.get(found["verdict"], found["verdict"]),
-    }
+    return {**found, **told, "verdict": words.get(found["verdict"], found["verdict"])}
+
+
+def _find_hits(calls: pd.DataFrame, sequence: str) -> Sample:
+    hits = [float(each == sequence) for each in calls["sequence"]]
+    return make_sample(hits, *number_traces(calls["trace_id"].to_numpy(dtype=object)))
 
 
 def _tell(pair: tuple[Sample, Sample], statistic: Statistic, interval: Interval | None) -> dict[str, Any]:

@@ -39,6 +39,11 @@ class StoredTraces:
         """Return what its tokens cost, if its models have a price."""
         return price_trace(frame, self._telemetry.prices)
 
+    @property
+    def currency(self) -> str:
+        """The currency of the price table."""
+        return self._telemetry.currency
+
     def trace_url(self, trace_id: str) -> str:
         """Return its address in the panel: where that runs, else where it would by the settings."""
         return f"{self._find_panel() or self._expect_panel()}/traces/{trace_id}"

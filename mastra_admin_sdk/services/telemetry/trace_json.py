@@ -36,8 +36,8 @@ def dump_trace(facts: Mapping[str, Any], frames: Mapping[str, pd.DataFrame], *, 
     return json.dumps(value, indent=indent, default=str)
 
 
-def load_trace(text: str) -> tuple[str, dict[str, pd.DataFrame], float | None]:
-    """Return the id, the frames and the cost of a trace that `dump_trace` made.
+def load_trace(text: str) -> tuple[str, dict[str, pd.DataFrame], float | None, str]:
+    """Return the id, the frames, the cost and its currency of a trace that `dump_trace` made.
 
     Raises:
         InvalidInput: it is no such text.
@@ -51,8 +51,9 @@ def load_trace(text: str) -> tuple[str, dict[str, pd.DataFrame], float | None]:
                 hint="Read it with the version of MastraAdmin that wrote it.",
             )
         frames = {name: _make_frame(value.get(name) or [], _read_dtypes(value, name)) for name in KEPT}
-        cost = (value.get("tokens") or {}).get("cost")
-        return str(value["trace_id"]), frames, None if cost is None else float(cost)
+        tokens = value.get("tokens") or {}
+        cost = None if tokens.get("cost") is None else float(tokens["cost"])
+        return str(value["trace_id"]), frames, cost, str(tokens.get("currency") or "USD")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
         raise InvalidInput(
             f"The text is no trace in JSON: {type(exc).__name__} {str(exc)[:200]}.", hint="trace.to_json() makes one."

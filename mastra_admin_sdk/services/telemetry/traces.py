@@ -34,7 +34,12 @@ class TraceSource(Protocol):
         ...
 
     def price(self, frame: pd.DataFrame) -> float | None:
-        """Return what its tokens cost; ``None`` when a model of it has no price."""
+        """Return what its tokens cost; ``None`` when none of its models has a price."""
+        ...
+
+    @property
+    def currency(self) -> str:
+        """The currency of the price table."""
         ...
 
     def trace_url(self, trace_id: str) -> str | None:
@@ -44,11 +49,12 @@ class TraceSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TraceTokens:
-    """Tokens of a trace; ``cost`` in the currency of the price table, ``None`` when a model has no price there."""
+    """Tokens of a trace; ``cost`` is in ``currency``, and ``None`` when none of its models has a price."""
 
     input: int
     output: int
     cost: float | None = None
+    currency: str = "USD"
 
     @property
     def total(self) -> int:
@@ -78,8 +84,8 @@ class Trace:
         Raises:
             InvalidInput: the text is no such trace.
         """
-        trace_id, frames, cost = load_trace(text)
-        return cls(trace_id, frames["spans"], _Kept(frames["logs"], frames["scores"], cost))
+        trace_id, frames, cost, currency = load_trace(text)
+        return cls(trace_id, frames["spans"], _Kept(frames["logs"], frames["scores"], cost, currency))
 
     # --- what it is ---------------------------------------------------------------------------------------------------
 
@@ -116,7 +122,10 @@ class Trace:
         """Its tokens, each counted once: steps repeat those of the generation that they are part of."""
         counted = pick_counted(self.frame)
         given, made = (int(counted[name].sum()) for name in ("input_tokens", "output_tokens"))
-        return TraceTokens(given, made, self._source.price(self.frame) if self._source else None)
+        source = self._source
+        return (
+            TraceTokens(given, made, source.price(self.frame), source.currency) if source else TraceTokens(given, made)
+        )
 
     @cached_property
     def logs(self) -> pd.DataFrame:
@@ -187,7 +196,7 @@ class Trace:
             "trace_id": self.id,
             "status": self.status,
             "duration_ms": self.duration_ms,
-            "tokens": {name: getattr(tokens, name) for name in ("input", "output", "total", "cost")},
+            "tokens": {name: getattr(tokens, name) for name in ("input", "output", "total", "cost", "currency")},
         }
         return dump_trace(facts, frames, indent=indent)
 
@@ -203,7 +212,7 @@ class Trace:
     def _list_facts(self) -> list[str]:
         tokens = self.tokens
         facts = [f"{tokens.input:,} → {tokens.output:,} tokens"] if tokens.total else []
-        return [*facts, *([f"cost {tokens.cost:.4g}"] if tokens.cost else [])]
+        return [*facts, *([f"{tokens.cost:.4g} {tokens.currency}"] if tokens.cost else [])]
 
     def _find_open_page(self) -> str | None:
         is_open = getattr(self._source, "is_panel_open", None)
@@ -214,9 +223,13 @@ class _Kept:
     """Stands in for the store of a trace that was read from JSON, or has none."""
 
     def __init__(
-        self, logs: pd.DataFrame | None = None, scores: pd.DataFrame | None = None, cost: float | None = None
+        self,
+        logs: pd.DataFrame | None = None,
+        scores: pd.DataFrame | None = None,
+        cost: float | None = None,
+        currency: str = "USD",
     ) -> None:
-        self._frames, self._cost = {"logs": logs, "scores": scores}, cost
+        self._frames, self._cost, self.currency = {"logs": logs, "scores": scores}, cost, currency
 
     def logs(self, **_: Any) -> pd.DataFrame:
         return self._get("logs")
