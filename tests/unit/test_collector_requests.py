@@ -169,7 +169,7 @@ def test_an_empty_batch_is_a_question_that_is_answered(desk: Desk) -> None:
     assert desk.read_lines() == []
 
 
-def test_bad_records_don_t_stop_the_good_ones(desk: Desk) -> None:
+def test_bad_records_don_t_stop_the_good_ones(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     answer = desk.post("/ai/spans/publish", {"spans": [SPAN, 5, {**SPAN, "traceId": ""}, {**SPAN, "traceId": 7}]})
     assert answer.status_code == 200
     assert answer.json == {
@@ -178,8 +178,12 @@ def test_bad_records_don_t_stop_the_good_ones(desk: Desk) -> None:
         "message": "3 of 4 refused: a span without traceId (2); a record that is no object (1)",
     }
     assert len(desk.read_lines()) == 1
+    assert [record.message for record in caplog.records] == [
+        f"Of telemetry sent with the token 'station', {answer.json['message']}"
+    ]
     nothing = desk.post("/ai/spans/publish", {"spans": [5]})
     assert (nothing.status_code, nothing.json["error"]["code"]) == (400, "invalid_input")
+    assert len(caplog.records) == 1
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"spans": 5}', b'{"logs": []}', b"\xff\xfe\x00", b"[" * 50_000])

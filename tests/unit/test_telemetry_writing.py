@@ -339,10 +339,15 @@ def test_a_closed_writer_can_write_again(tmp_path: Path) -> None:
     assert not any(file.path.name.endswith(".open") for file in list_files(tmp_path))
 
 
-def test_a_writer_is_not_used_after_a_fork(writer: TelemetryWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_writer_is_not_used_after_a_fork(
+    tmp_path: Path, writer: TelemetryWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer.write(OWNER, [make_line("one")])
     monkeypatch.setattr(writer, "_pid", -1)
     with pytest.raises(ForkedProcess):
-        writer.write(OWNER, [make_line("one")])
+        writer.write(OWNER, [make_line("two")])
+    writer.close()
+    assert [file.closed for file in list_files(tmp_path)] == [False]
 
 
 @pytest.mark.parametrize("lives", [True, False], ids=["its-writer-lives", "its-writer-is-gone"])

@@ -6,6 +6,8 @@ feedback get an id made of the sender's own, or of all they say.
 
 from __future__ import annotations
 
+import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +27,10 @@ from .owners import Claim, OwnerFinder
 from .platform import Signal
 from .records import Batch, LogRecord, PointRecord, SpanRecord
 
+logger = logging.getLogger(__name__)
+
 _MOST_REASONS = 3
+_TELL_SECONDS = 60.0
 
 
 class OtlpSignal(StrEnum):
@@ -50,6 +55,7 @@ class Collector:
 
     def __init__(self, parts: Parts, tokens: TokenService, writer: TelemetryWriter) -> None:
         self._storage, self._tokens, self._writer = parts.storage, tokens, writer
+        self._told: dict[str, float] = {}
 
     def authenticate(self, secret: str) -> Token:
         """Return the token that a program shows.
@@ -86,7 +92,7 @@ class Collector:
                 desk.refuse(fault)
             else:
                 desk.take(owner, _make_platform_line(kind, record, owner, desk))
-        return self._write(desk)
+        return self._write(desk, token)
 
     def receive_otlp(
         self, token: Token, signal: OtlpSignal | str, body: bytes, *, json: bool, claim: Claim | None = None
@@ -119,12 +125,22 @@ class Collector:
                 _take_record(desk, owner, batch, record, make)
         if denied is not None and not desk.lines:
             raise denied
-        return self._write(desk)
+        return self._write(desk, token)
 
-    def _write(self, desk: _Desk) -> Receipt:
+    def _write(self, desk: _Desk, token: Token) -> Receipt:
         for owner, lines in desk.lines.items():
             self._writer.write(owner, lines)
-        return desk.sum_up()
+        receipt = desk.sum_up()
+        if receipt.rejected:
+            self._tell(token, receipt)
+        return receipt
+
+    def _tell(self, token: Token, receipt: Receipt) -> None:
+        """Say in the log what was refused, once a minute for each token: not every sender shows what it is answered."""
+        now = time.monotonic()
+        if now - self._told.get(token.id, float("-inf")) >= _TELL_SECONDS:
+            self._told[token.id] = now
+            logger.warning("Of telemetry sent with the token %r, %s", token.name, receipt.message)
 
 
 @dataclass

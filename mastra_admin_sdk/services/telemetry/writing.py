@@ -94,6 +94,8 @@ class TelemetryWriter:
 
     def close(self) -> None:
         """Close all files. Can be repeated; a write afterwards begins new ones."""
+        if os.getpid() != self._pid:
+            return  # they are still the parent's to write
         with self._lock:
             while self._files:
                 _, file = self._files.popitem()
