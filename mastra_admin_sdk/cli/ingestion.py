@@ -18,7 +18,7 @@ def summarize_ingestion(lag: Lag, status: IngestionStatus, width: int) -> list[s
     if status.trouble:
         since = f"{relative_time(status.since, utc_now())}: " if status.since else ""
         lines += wrap(f"nothing can be stored, since {since}{status.trouble}", width, indent=_INDENT)
-    if status.rejected or status.dropped:
+    if status.rejected or status.dropped or status.sampled_out:
         lines += wrap(_describe_losses(status), width, indent=_INDENT)
     return lines
 
@@ -37,4 +37,6 @@ def _describe_losses(status: IngestionStatus) -> str:
     if status.dropped:
         reason = f": {status.dropped_reason}" if status.dropped_reason else ""
         told.append(f"{status.dropped:,} line{'s' if status.dropped > 1 else ''} dropped by servers{reason}")
+    if status.sampled_out:
+        told.append(f"{status.sampled_out:,} line{'s' if status.sampled_out > 1 else ''} left out by sampling")
     return "; ".join(told)

@@ -167,6 +167,8 @@ def _check_ingestion(parts: Parts) -> str:
     told = f", {rejected:,} rejected: see admin.rejects()" if rejected else ""
     if status.dropped:
         told += f", {status.dropped:,} dropped by servers: {status.dropped_reason or 'they did not say why'}"
+    if status.sampled_out:
+        told += f", {status.sampled_out:,} left out by sampling"
     return f"{status.lines:,} lines went to the store{told}"
 
 

@@ -9,7 +9,13 @@ import pytest
 
 from mastra_admin_sdk.policy import TelemetryPolicy, compile_pattern
 from mastra_admin_sdk.services.telemetry.lines import LineOwner, LineType, TelemetryLine
-from mastra_admin_sdk.services.telemetry.screening import TelemetryScreen, add_counts, read_status, sum_left_out
+from mastra_admin_sdk.services.telemetry.screening import (
+    SHARED_STATUS,
+    TelemetryScreen,
+    add_counts,
+    read_status,
+    sum_left_out,
+)
 
 OWNER = LineOwner("p")
 
@@ -49,7 +55,7 @@ def test_spans_and_logs_go_with_their_trace_and_the_rest_stays(tmp_path: Path) -
 
 
 def test_a_trace_is_kept_from_its_first_failure_on_if_that_is_asked(tmp_path: Path) -> None:
-    screen = make_screen(tmp_path / "a" / "status.json", sample=0.0, keep_errors=True)
+    screen = make_screen(tmp_path.joinpath("a", "b", "c", "status.json"), sample=0.0, keep_errors=True)
     assert list(screen(OWNER, [make_span("t"), make_span("u")])) == []
     assert len(screen(OWNER, [make_span("t"), make_span("t", errorInfo={"message": "no"}), make_span("u")])) == 2
     assert len(screen(OWNER, [make_span("t"), make_log(traceId="t"), make_log(traceId="v", level="fatal")])) == 3
@@ -65,11 +71,9 @@ def test_what_stays_is_cleaned() -> None:
 
 
 def test_counts_of_many_writers_add_up(tmp_path: Path) -> None:
-    path = tmp_path / "status.json"
     for _ in range(3):
-        add_counts(path, {"span": 2})
-    path.with_name("other").mkdir()
-    add_counts(path.with_name("other") / "status.json", {"log": 1})
+        add_counts(tmp_path.joinpath("d", "b", "one", "status.json"), {"span": 2})
+    add_counts(tmp_path.joinpath(*SHARED_STATUS), {"log": 1})
     assert sum_left_out(tmp_path) == {"span": 6, "log": 1}
 
 
@@ -80,4 +84,4 @@ def test_counts_that_can_not_be_saved_are_kept(tmp_path: Path, caplog: pytest.Lo
     assert "left out" in caplog.text
     (tmp_path / "file").unlink()
     screen.close()
-    assert sum_left_out(tmp_path) == {"span": 1}
+    assert read_status(tmp_path / "file" / "status.json") == {"sampled_out": {"span": 1}}

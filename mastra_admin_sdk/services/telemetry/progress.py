@@ -16,6 +16,7 @@ from mastra_admin_sdk.models import utc_now
 from mastra_admin_sdk.ports.observability import ObservabilityStore
 
 from .batches import Batch
+from .screening import sum_left_out
 
 _COUNT_SECONDS = 5.0
 _SAVE_SECONDS = 1.0
@@ -33,6 +34,7 @@ class IngestionStatus:
         rejected: lines that the store keeps as rejected (``admin.rejects()`` has them, with reasons).
         dropped: lines that servers could not write, because their disk was full or gone, and that are lost.
         dropped_reason: why the last of them was.
+        sampled_out: lines that are not stored because the setting telemetry_sample says so.
     """
 
     trouble: str = ""
@@ -42,6 +44,7 @@ class IngestionStatus:
     rejected: int = 0
     dropped: int = 0
     dropped_reason: str = ""
+    sampled_out: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -106,7 +109,8 @@ class Progress:
 def read_status(home: Home) -> IngestionStatus:
     """Return what the holder of the role wrote last, with what servers had to drop."""
     dropped, reason = _count_dropped(home)
-    return replace(_read_status(home), dropped=dropped, dropped_reason=reason)
+    left_out = sum(count for kind, count in sum_left_out(home.telemetry).items() if kind != "trace")
+    return replace(_read_status(home), dropped=dropped, dropped_reason=reason, sampled_out=left_out)
 
 
 def _read_status(home: Home) -> IngestionStatus:

@@ -132,9 +132,9 @@ def read_status(path: Path) -> dict[str, Any]:
 
 
 def sum_left_out(root: Path) -> dict[str, int]:
-    """Return how many lines (and traces) sampling left out, by type, by all that is written down below a folder."""
+    """Return how many lines (and traces) sampling left out, by type, in the files of servers and of Python."""
     total: Counter[str] = Counter()
-    for path in root.rglob(STATUS_FILE):
+    for path in root.glob(f"*/*/*/{STATUS_FILE}"):
         counts = read_status(path).get("sampled_out")
         if isinstance(counts, dict):
             total.update({name: count for name, count in counts.items() if isinstance(count, int)})
