@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
+from clickhouse_driver import Client
+from clickhouse_driver.errors import ServerException
 
-from mastra_admin_sdk.adapters.observability.clickhouse.embedded import upgrade
+from mastra_admin_sdk.adapters.observability.clickhouse.embedded import server, upgrade
 from mastra_admin_sdk.adapters.observability.clickhouse.embedded.blocks import encode_text_block
 from mastra_admin_sdk.adapters.observability.clickhouse.embedded.logfile import EngineLog
 from mastra_admin_sdk.adapters.observability.clickhouse.embedded.record import EngineRecord
 from mastra_admin_sdk.adapters.observability.clickhouse.embedded.sessions import EngineError
 from mastra_admin_sdk.adapters.observability.clickhouse.embedded.settings import refuse_settings, take_parameters
-from mastra_admin_sdk.adapters.observability.clickhouse.embedded.statements import leave_out_format
+from mastra_admin_sdk.adapters.observability.clickhouse.embedded.statements import keeps_columns, leave_out_format
 from mastra_admin_sdk.adapters.observability.clickhouse.translation import make_query_error
 from mastra_admin_sdk.errors import EngineUnavailable
+
+if TYPE_CHECKING:
+    from mastra_admin_sdk.adapters.observability.clickhouse.embedded.connection import Engine
 
 RECORD = EngineRecord(1, "boot", 2, 3, "26.9.2.1", 0.0, "o", "r", package=upgrade.PACKAGE, contract=1)
 
@@ -99,6 +106,26 @@ def test_a_format_is_for_the_client_and_left_out(canonical: str, plain: str) -> 
     assert leave_out_format(canonical) == plain
 
 
+@pytest.mark.parametrize(
+    ("canonical", "keeps"),
+    [
+        ("ALTER TABLE t (DELETE WHERE a IN (SELECT b FROM c))", True),
+        ("ALTER TABLE t DELETE WHERE 1", True),
+        ("ALTER TABLE m.t (DROP PARTITION '202601')", True),
+        ("INSERT INTO t SELECT 1", True),
+        ("OPTIMIZE TABLE t FINAL", True),
+        ("ALTER TABLE t (ADD COLUMN `a` UInt8)", False),
+        ("ALTER TABLE t (DELETE WHERE 1), (DROP COLUMN a)", False),
+        ("ALTER TABLE t (MODIFY COLUMN `a` String)", False),
+        ("CREATE TABLE t (`a` UInt8) ENGINE = Memory", False),
+        ("DROP VIEW t", False),
+        ("RENAME TABLE a TO b", False),
+    ],
+)
+def test_changes_of_rows_alone_are_told_from_changes_of_columns(canonical: str, keeps: bool) -> None:
+    assert keeps_columns(canonical) is keeps
+
+
 def test_settings_are_values_known_or_refused() -> None:
     settings = {"param_x": "5", "readonly": "1", "max_execution_time": "3"}
     assert take_parameters(settings) == {"x": "5"}
@@ -110,6 +137,34 @@ def test_settings_are_values_known_or_refused() -> None:
 def test_a_block_of_text_has_names_types_and_rows() -> None:
     expected = b"\x02\x02" + b"\x01a\x06String\x01x\x01y" + b"\x01b\x06String\x00\x02zz"
     assert encode_text_block({"a": ["x", "y"], "b": ["", "zz"]}) == expected
+
+
+# --- connections ------------------------------------------------------------------------------------------------------
+
+
+def test_one_client_too_many_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MAX_CLIENTS", 0)
+    serving = server.Server(cast("Engine", None), idle_seconds=0)
+    thread = threading.Thread(target=serving.serve)
+    thread.start()
+    try:
+        with (
+            Client("127.0.0.1", port=serving.port) as client,
+            pytest.raises(ServerException, match="connected already"),
+        ):
+            client.execute("SELECT 1")
+    finally:
+        serving.stop()
+        thread.join()
+
+
+def test_an_engine_that_is_asked_to_ends_when_it_answers_nothing() -> None:
+    serving = server.Server(cast("Engine", None), idle_seconds=0)
+    with serving._busy():
+        serving.retire()
+        assert not serving._is_idle()
+    assert serving._is_idle()
+    serving.serve()
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------

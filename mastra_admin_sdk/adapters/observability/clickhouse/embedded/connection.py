@@ -30,7 +30,7 @@ from .protocol import (
 )
 from .sessions import Column, EngineError, Pool, Session
 from .settings import COLUMNS_BY_TEXT, changed_settings, refuse_settings, take_parameters
-from .statements import DATABASE, Insert, Kind, Refused, find_killed, parse_insert
+from .statements import DATABASE, Insert, Kind, Refused, find_killed, keeps_columns, parse_insert
 from .watch import Ended, Running, Watch
 
 logger = logging.getLogger(__name__)
@@ -153,7 +153,7 @@ class Connection:
         if insert := parse_insert(query.sql):
             self._insert(query, insert)
         elif plan.kind is Kind.CHANGE:
-            self._change(query)
+            self._change(query, plan)
         elif plan.kind is Kind.KILL:
             self._kill(plan)
         else:
@@ -207,12 +207,13 @@ class Connection:
         self._socket.sendall(insertion.encode_sample(self._revision))
         insertion.receive(self._reader, self._revision)
 
-    def _change(self, query: Query) -> None:
+    def _change(self, query: Query, plan: Plan) -> None:
         with self._engine.pool.write() as session, changed_settings(session, query.settings):
             try:
                 session.run(query.sql, format="Null")
             finally:
-                self._engine.planner.forget()
+                if not keeps_columns(plan.canonical):
+                    self._engine.planner.forget()
 
     def _try_to_say(self, exc: ProtocolError) -> None:
         logger.info("A client was turned away: %s", exc)

@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from .connection import Connection, Engine
+from .protocol import encode_exception
 
 logger = logging.getLogger(__name__)
 
 MAX_CLIENTS = 256
 _LOOK_EVERY = 0.2
+_TOO_MANY = 202
 _JOIN_SECONDS = 10.0
 _TEND_EVERY = 10.0
 
@@ -73,7 +75,7 @@ class Server:
         with self._lock:
             if len(self._clients) >= MAX_CLIENTS:
                 logger.warning("%s clients are connected already; one was turned away.", MAX_CLIENTS)
-                connection.close()
+                _turn_away(connection)
                 return
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             thread = threading.Thread(target=self._serve_one, args=(connection,), name="client", daemon=True)
@@ -118,6 +120,16 @@ class Server:
         deadline = time.monotonic() + _JOIN_SECONDS
         for _, thread in clients:
             thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def _turn_away(connection: socket.socket) -> None:
+    try:
+        connection.sendall(encode_exception(_TOO_MANY, f"{MAX_CLIENTS} clients are connected already"))
+        connection.shutdown(socket.SHUT_WR)
+    except OSError as exc:
+        logger.debug("It could not be told: %s", exc)
+    finally:
+        connection.close()
 
 
 def _hang_up(connection: socket.socket) -> None:

@@ -63,6 +63,9 @@ _INSERT = re.compile(
     r"(?:VALUES|FORMAT\s+\w+)\s*;?\s*",
     re.IGNORECASE,
 )
+_KEEPS_COLUMNS = re.compile(
+    r"INSERT |OPTIMIZE |SYSTEM |TRUNCATE |ALTER TABLE \S+ \(?(?:DELETE|UPDATE|MATERIALIZE|\w+ PARTITION) [^;]*"
+)
 _KILL = re.compile(r"KILL QUERY WHERE query_id = '(?P<id>[^'\\]+)'(?: A?SYNC)?")
 
 
@@ -102,6 +105,12 @@ def classify(canonical: str) -> Kind:
     if first == "KILL":
         raise Refused("Only KILL QUERY WHERE query_id = '…' is supported, with the id that the query's client gave it.")
     raise Refused(f"A statement that begins with {first or 'nothing'} is refused here: only queries are allowed.")
+
+
+def keeps_columns(canonical: str) -> bool:
+    """True when a change leaves all tables with the columns that they have."""
+    # Several commands in one ALTER, each in parentheses, may be anything.
+    return _KEEPS_COLUMNS.match(canonical) is not None and "), (" not in canonical
 
 
 def find_killed(canonical: str) -> str:
