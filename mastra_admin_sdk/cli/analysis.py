@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -147,7 +148,23 @@ def _show(session: Session, frame: pd.DataFrame, rows: list[dict[str, Any]]) -> 
 
 def _list_cells(row: dict[str, Any]) -> tuple[object, ...]:
     times = [_tell_time(row[name]) for name in ("new_duration_ms", "old_duration_ms")]
-    return (row["input"], row["status"], _name_output(row), *times, (row["new_trace_id"] or "")[:_SHORT_ID] or None)
+    return (
+        _shorten_input(row["input"]),
+        row["status"],
+        _name_output(row),
+        *times,
+        (row["new_trace_id"] or "")[:_SHORT_ID] or None,
+    )
+
+
+def _shorten_input(text: str | None) -> str | None:
+    """The last message of an agent's input; any other input as it is."""
+    try:
+        value = json.loads(text or "")
+        content = value[-1]["content"]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return text
+    return content if isinstance(content, str) else text
 
 
 def _name_output(row: dict[str, Any]) -> str | None:

@@ -81,6 +81,7 @@ def test_what_would_be_replayed_is_listed(line: CommandLine) -> None:
     text = line.run("replay", TRACE, "--to", "weather", "--dry-run").output
     assert "planned" in text
     assert "1 planned." in text
+    assert "\nHow is the weather in Paris?" in text
     assert "No run" in line.run("replay", "--from", "weather", "--status", "error", "--to", "weather").output
     assert line.run_json("replay", "--to", "weather", exit_code=2)["error"]["message"] == "There is nothing to replay."
     assert line.run_json("replay", "nothing", "--to", "weather", exit_code=3)
