@@ -58,7 +58,6 @@ class Round:
     writers: list[Writer] = field(default_factory=list)
     struck_writers: set[int] = field(default_factory=set)
     bad_lines: dict[str, int] = field(default_factory=dict)
-    disk_was_full: bool = False
 
     @property
     def build(self) -> str:
@@ -194,10 +193,11 @@ class Drill:
             self._strike_holder(holder, signal.SIGKILL)
 
     def _stop_ingester(self, game: Round) -> None:
+        self.pipeline.staff()  # one that was stopped before wakes up now
         holder = self._await_holder()
         self._add_backlog(game)
         if holder is not None:
-            self.pipeline.stopped.add(holder)
+            self.faults["stopped_in_transaction"] += self.pipeline.stop(holder)
             self._strike_holder(holder, signal.SIGSTOP)
 
     def _strike_holder(self, holder: int, number: signal.Signals) -> None:
@@ -209,7 +209,7 @@ class Drill:
             self.pipeline.staff()
         took = await_takeover(self.pipeline, holder, 4 * LONGEST_TAKEOVER)
         if took is None:
-            self._note("stuck", f"nobody took over from {holder} after {number.name}")
+            self._note("stuck", f"nobody took over from {holder} after {number.name}: {self.pipeline.explain()}")
         else:
             self.takeovers.append(took)
 
@@ -251,7 +251,8 @@ class Drill:
             time.sleep(0.05 * self.dice.random())
 
     def _fill_disk(self, game: Round) -> None:
-        game.disk_was_full = True
+        # One that begins on a full disk has nowhere to count what it drops.
+        wait_for(lambda: all(writer.produced for writer in game.writers), 20)
         self.pipeline.fill_disk()
         try:
             time.sleep(1 + self.dice.random() * 3)

@@ -8,12 +8,13 @@ import os
 import random
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,13 @@ from tests.fixtures.cli_process import Program
 
 ROOT = Path(__file__).parents[2]
 ORACLE = ROOT / "tests" / "oracle" / "left_behind.py"
-INGESTER = (
-    "import sys, mastra_admin_sdk\nadmin = mastra_admin_sdk.MastraAdmin().start()\nsys.stdin.read()\nadmin.close()\n"
-)
+INGESTER = """
+import faulthandler, signal, sys, mastra_admin_sdk
+faulthandler.register(signal.SIGUSR1)
+admin = mastra_admin_sdk.MastraAdmin().start()
+sys.stdin.read()
+admin.close()
+"""
 SETTINGS = {"TELEMETRY_DAYS": "6000", "ENGINE_MEMORY_MB": "900", "BUILD_CONCURRENCY": "1"}
 
 _DISK = "900m"
@@ -118,12 +123,42 @@ class Pipeline:
                 )
             )
 
+    def stop(self, pid: int) -> int:
+        """Stop a process, but not within a transaction: SQLite's lock would be held for as long as it is stopped.
+
+        Returns how often it had to be let go on for that.
+        """
+        self.stopped.add(pid)
+        for again in range(100):
+            os.kill(pid, signal.SIGSTOP)
+            if self._can_write():
+                return again
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(self.dice.random() * 0.05)
+        raise AssertionError(f"process {pid} is within a transaction whenever it is looked at")
+
+    def _can_write(self) -> bool:
+        try:
+            with closing(sqlite3.connect(self.home / "admin.db", timeout=0.5, isolation_level=None)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            return False
+        return True
+
     def find_holder(self) -> int | None:
         """Return the pid of the ingester, as the lease names it, if it is there."""
         lease = self.admin.storage.leases.get("ingester")
         if lease is None or owner_is_gone(lease.owner) is not False:
             return None
         return int(lease.owner.split("/")[2])
+
+    def explain(self) -> str:
+        """Let the ingesters that run write down what they do, and return what their lease says."""
+        for process in self.ingesters:
+            if process.pid not in self.stopped:
+                process.send_signal(signal.SIGUSR1)
+        return f"{self.admin.storage.leases.get('ingester')}; see {self.folder / 'processes.log'}"
 
     def find_engine(self) -> int | None:
         """Return the engine's pid."""
