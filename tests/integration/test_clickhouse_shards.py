@@ -95,6 +95,13 @@ def test_both_nodes_show_what_is_on_both_shards(targets: list[Target]) -> None:
         rows = run_sql(target, "SELECT trace_id, span_id, status FROM mastra_admin_spans")
         expected = [(trace, *span) for trace in traces for span in (("a", "ok"), ("b", "ok"), ("open", "running"))]
         assert sorted(rows) == sorted(expected)
+    for store in stores:
+        asked = store.sql(
+            "SELECT trace_id FROM mastra_admin_spans_finished "
+            "WHERE span_id = 'a' AND trace_id IN (SELECT trace_id FROM mastra_admin_logs WHERE trace_id != %(not)s)",
+            {"not": traces[0]},
+        )
+        assert sorted(asked["trace_id"]) == sorted(traces[1:])
     ends = [make_span("ended", trace, "open", now(), 1, name="told later") for trace in traces]
     stores[1].insert([make_chunk(*ends)])
     for target in targets:
@@ -120,6 +127,22 @@ def test_a_shard_that_is_away_costs_a_repetition_and_no_row(nodes: list[Node], t
     assert sorted(rows) == sorted((trace, name) for trace in traces for name in ("a", "b"))
     lines = [row for target in targets for row in list_rows(target, "rejects", "line")]
     assert sorted(lines) == sorted((f"broken {trace}",) for trace in traces)
+    close(stores)
+
+
+def test_a_node_that_is_away_is_told_when_the_schema_changes(nodes: list[Node], targets: list[Target]) -> None:
+    nodes[1].stop()
+    try:
+        with pytest.raises(EngineUnavailable, match="didn't end on every node of the cluster one") as caught:
+            open_all(targets)[0].init()
+        assert "system.distributed_ddl_queue" in caught.value.hint
+        assert str(urlsplit(nodes[1].target.url).port) in caught.value.message
+    finally:
+        nodes[1].start()
+    stores = open_all(targets)
+    stores[0].insert(make_chunks([trace := new_trace()], "x.jsonl"))
+    rows = [row for target in targets for row in list_rows(target, "spans_finished", "trace_id, span_id")]
+    assert sorted(rows) == [(trace, "a"), (trace, "b")]
     close(stores)
 
 

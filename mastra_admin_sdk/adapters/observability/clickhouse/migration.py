@@ -10,7 +10,7 @@ from mastra_admin_sdk.errors import ObservabilityError, QueryError
 from . import schema
 from .addresses import Role
 from .clients import Clients
-from .migration_lock import MigrationLock
+from .migration_lock import MigrationLock, define
 from .retention import Retention
 from .topology import ONE_MACHINE, Topology
 from .translation import UNKNOWN_TABLE
@@ -19,12 +19,6 @@ MIN_SERVER = (24, 3)
 """The oldest server whose query analyzer and functions the views need."""
 
 _WHAT = "Preparing the telemetry store"
-_SETTINGS = {
-    # What is written down about the schema is on its shard when the insert returns.
-    "distributed_foreground_insert": 1,
-    # Every node has to have done it; one that is away is named in the error.
-    "distributed_ddl_task_timeout": 120,
-}
 
 
 class Migrator:
@@ -117,11 +111,9 @@ class Migrator:
         return {name: _to_text(value) for (name, _), value in zip(columns, rows[0], strict=True)}
 
     def _apply(self, statements: Iterable[str]) -> None:
-        settings = _SETTINGS if self._topology.cluster else None
         for sql in statements:
             self._lock.renew()
-            with self._clients.lend(Role.OWNER, _WHAT, sql) as client:
-                client.execute(sql, settings=settings)
+            define(self._clients, self._topology, sql)
 
 
 def check_server(info: Any) -> None:

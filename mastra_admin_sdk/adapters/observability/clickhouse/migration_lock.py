@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from filelock import FileLock, Timeout
 
@@ -19,6 +20,9 @@ from . import schema
 from .addresses import Role
 from .clients import Clients
 from .topology import Topology, quote
+from .translation import TIMEOUT
+
+logger = logging.getLogger(__name__)
 
 LOCK_SECONDS = 120.0
 STALE_SECONDS = 600
@@ -28,6 +32,33 @@ _PAUSE_SECONDS = 0.2
 _RENEW_SECONDS = 60.0
 _WHAT = "Preparing the telemetry store"
 _ALREADY_EXISTS = 57
+
+
+_SETTINGS: Mapping[str, Any] = {
+    # What is written down about the schema is on its shard when the insert returns.
+    "distributed_foreground_insert": 1,
+    # Every node has to have done it; one that is away is named in the error.
+    "distributed_ddl_task_timeout": 120,
+}
+
+
+def define(clients: Clients, topology: Topology, sql: str, **settings: Any) -> None:
+    """Run a statement that changes the schema, on every node of a cluster.
+
+    Raises:
+        EngineUnavailable: it isn't known to have ended on every node.
+    """
+    try:
+        with clients.lend(Role.OWNER, _WHAT, sql) as client:
+            client.execute(sql, settings={**_SETTINGS, **settings} if topology.cluster else None)
+    except QueryError as exc:
+        if topology.cluster and exc.evidence.get("code") == TIMEOUT:
+            raise EngineUnavailable(
+                f"{_WHAT} didn't end on every node of the cluster {topology.cluster}: {exc.message}",
+                hint="See which node is away (SELECT host, exception_text FROM system.distributed_ddl_queue "
+                "WHERE status != 'Finished'), and try again; what is done already is left as it is.",
+            ) from exc
+        raise
 
 
 class MigrationLock(Protocol):
@@ -89,7 +120,7 @@ class TableMutex:
         while not self._make():
             holder, age = self._look()
             if age > STALE_SECONDS:
-                self._run(self._drop())
+                define(self._clients, self._topology, self._drop())
             elif time.monotonic() > deadline:
                 raise _make_error(f"It is {holder}. If it is gone: {self._drop()}")
             time.sleep(_PAUSE_SECONDS)
@@ -101,20 +132,31 @@ class TableMutex:
     def renew(self) -> None:
         """Change the comment of the table, now and then."""
         if time.monotonic() - self._renewed_at > _RENEW_SECONDS:
-            self._run(f"ALTER TABLE {self._name()} MODIFY COMMENT {quote(self._holder)}")
+            sql = f"ALTER TABLE {self._name()} MODIFY COMMENT {quote(self._holder)}"
+            define(self._clients, self._topology, sql)
             self._renewed_at = time.monotonic()
 
     def _make(self) -> bool:
         # Without IF NOT EXISTS: whoever comes second is told so.
         sql = f"CREATE TABLE {self._name()} (nothing UInt8) ENGINE = Null COMMENT {quote(self._holder)}"
         try:
-            self._run(sql)
+            define(self._clients, self._topology, sql)
         except QueryError as exc:
             if exc.evidence.get("code") != _ALREADY_EXISTS:
                 raise
             return False
+        except EngineUnavailable:
+            self._give_up()
+            raise
         self._renewed_at = time.monotonic()
         return True
+
+    def _give_up(self) -> None:
+        """Have the table removed, on nodes that are away when they are back; nobody waits for that."""
+        try:
+            define(self._clients, self._topology, self._drop(), distributed_ddl_task_timeout=0)
+        except ObservabilityError as exc:
+            logger.info("%s is left behind: %s", schema.LOCK_TABLE, exc.message)
 
     def _look(self) -> tuple[str, int]:
         """Return who holds the table and for how many seconds it hasn't changed; nobody and 0 when it is gone."""
@@ -131,15 +173,10 @@ class TableMutex:
 
     def _release(self) -> None:
         try:
-            self._run(self._drop())
-        except ObservabilityError as exc:
-            # The server went away; whoever comes next takes over when the table has become stale.
-            exc.add_note(f"The table {schema.LOCK_TABLE} is left behind for {STALE_SECONDS} s.")
-            raise
-
-    def _run(self, sql: str) -> None:
-        with self._clients.lend(Role.OWNER, _WHAT, sql) as client:
-            client.execute(sql)
+            define(self._clients, self._topology, self._drop())
+        except EngineUnavailable as exc:
+            # Whoever comes next takes over when the table has become stale.
+            logger.warning("%s is left behind for up to %s s: %s", schema.LOCK_TABLE, STALE_SECONDS, exc.message)
 
     def _name(self) -> str:
         return f"{schema.LOCK_TABLE}{self._topology.on_cluster}"

@@ -37,6 +37,8 @@ _SERVER_SETTINGS: dict[str, Any] = {
     "use_skip_indexes_if_final": 1,
     # On a cluster, read what was just written where it was written.
     "load_balancing": "in_order",
+    # A query of somebody's own may look up in one table what it reads from another: over all shards, not each its own.
+    "distributed_product_mode": "global",
 }
 
 

@@ -15,7 +15,8 @@ UNKNOWN_TABLE = 60
 UNKNOWN_DATABASE = 81
 # The schema isn't there, or not all of it at the moment.
 NO_SCHEMA = frozenset({16, UNKNOWN_TABLE, UNKNOWN_DATABASE})
-_TIMEOUTS = frozenset({159, 160})
+TIMEOUT = 159
+_TIMEOUTS = frozenset({TIMEOUT, 160})
 _READ_ONLY = frozenset({164, 497, 392})
 _BAD_CREDENTIALS = frozenset({192, 193, 194, 516})
 _TOO_MANY_QUERIES = 202
