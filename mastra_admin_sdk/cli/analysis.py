@@ -31,6 +31,7 @@ _REPLAY_COLUMNS = (
     Column("NEW TRACE"),
 )
 _SHORT_ID = 12
+_MOST_NAMED = 4
 
 
 @click.command(cls=AdminCommand)
@@ -139,22 +140,28 @@ def _show(session: Session, frame: pd.DataFrame, rows: list[dict[str, Any]]) -> 
     expected = frame["as_expected"].dropna()
     parts += [f"{int(expected.sum())} of {len(expected)} as expected"] if len(expected) else []
     output.line(f"{', '.join(parts)}.")
+    for reason, cases in _group_reasons(rows).items():
+        more = f" and {len(cases) - _MOST_NAMED} more" if len(cases) > _MOST_NAMED else ""
+        output.lines(["", reason, f"  {', '.join(cases[:_MOST_NAMED])}{more}"])
     for row in rows:
-        if row["diff"] or row["reason"]:
-            output.line()
-            output.line(f"{row['case'][:_SHORT_ID]}: {row['reason'] or ''}".rstrip(": "))
-            output.lines(f"  {line}" for line in (row["diff"] or "").splitlines() if not line.startswith("@@"))
+        if row["diff"]:
+            lines = [f"  {line}" for line in row["diff"].splitlines() if not line.startswith("@@")]
+            output.lines(["", row["case"][:_SHORT_ID], *lines])
+
+
+def _group_reasons(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Return the cases by what is said of them."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if row["reason"]:
+            found.setdefault(row["reason"], []).append(row["case"][:_SHORT_ID])
+    return found
 
 
 def _list_cells(row: dict[str, Any]) -> tuple[object, ...]:
     times = [_tell_time(row[name]) for name in ("new_duration_ms", "old_duration_ms")]
-    return (
-        _shorten_input(row["input"]),
-        row["status"],
-        _name_output(row),
-        *times,
-        (row["new_trace_id"] or "")[:_SHORT_ID] or None,
-    )
+    trace = (row["new_trace_id"] or "")[:_SHORT_ID] or None
+    return (_shorten_input(row["input"]), row["status"], _name_output(row), *times, trace)
 
 
 def _shorten_input(text: str | None) -> str | None:
