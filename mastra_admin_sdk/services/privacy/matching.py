@@ -33,7 +33,8 @@ def list_mentions(keys: Iterable[str], value: str) -> tuple[str, ...]:
     """Return the texts by which JSON says that one of some fields has a value, also JSON inside of a text."""
     plain = dict.fromkeys(json.dumps(value, ensure_ascii=ascii_only) for ascii_only in (False, True))
     texts = [f'"{key}":{space}{told}' for key in keys for told in plain for space in ("", " ")]
-    return tuple(dict.fromkeys([*texts, *(json.dumps(text, ensure_ascii=False)[1:-1] for text in texts)]))
+    inner = [json.dumps(text, ensure_ascii=ascii_only)[1:-1] for text in texts for ascii_only in (False, True)]
+    return tuple(dict.fromkeys([*texts, *inner]))
 
 
 def _match_traces(trace_ids: Sequence[str], mentions: Sequence[str]) -> LineMatcher:
