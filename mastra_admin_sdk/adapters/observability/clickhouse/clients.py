@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import weakref
@@ -18,6 +19,9 @@ from .addresses import FindAddress, Role
 from .embedded.settings import COLUMNS_BY_TEXT
 from .parameters import Statement, encode
 from .translation import translate_errors
+
+# The driver's warnings of broken connections would be printed into notebooks and terminals: errors of ours say it all.
+logging.getLogger("clickhouse_driver").addHandler(logging.NullHandler())
 
 CONNECT_SECONDS = 10.0
 _KEEP = 4
