@@ -8,7 +8,11 @@ import pytest
 
 from mastra_admin_sdk.services.exports.messages import Message, ToolCall, read_messages
 
+CITY = {"city": "Rome"}
 CALL = ToolCall("weather", '{"city": "Rome"}', "c1")
+FUNCTION = {"id": "c1", "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}
+PART = {"type": "tool-call", "toolName": "weather", "toolCallId": "c1", "input": CITY}
+TEXTS = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
 
 
 @pytest.mark.parametrize(
@@ -18,15 +22,15 @@ CALL = ToolCall("weather", '{"city": "Rome"}', "c1")
         ("hi", [Message("user", "hi")]),
         ([{"role": "system", "content": "be kind"}, "hi"], [Message("system", "be kind"), Message("user", "hi")]),
         ({"messages": [{"role": "user", "content": "hi"}]}, [Message("user", "hi")]),
-        ([{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}], [Message("user", "a\nb")]),
+        ([{"role": "user", "content": TEXTS}], [Message("user", "a\nb")]),
         ([{"role": "user", "content": {"parts": [{"type": "text", "text": "a"}]}}], [Message("user", "a")]),
         ({"text": "ho", "toolCalls": [{"toolName": "weather", "toolCallId": "c1", "args": {"city": "Rome"}}]},
          [Message("user", "ho", (CALL,))]),
         ({"toolCalls": [{"payload": {"toolName": "weather", "toolCallId": "c1", "args": {"city": "Rome"}}}]},
          [Message("user", None, (CALL,))]),
-        ([{"role": "assistant", "tool_calls": [{"id": "c1", "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}]}],
+        ([{"role": "assistant", "tool_calls": [FUNCTION]}],
          [Message("assistant", None, (CALL,))]),
-        ([{"role": "assistant", "content": [{"type": "tool-call", "toolName": "weather", "toolCallId": "c1", "input": {"city": "Rome"}}]}],
+        ([{"role": "assistant", "content": [PART]}],
          [Message("assistant", None, (CALL,))]),
         ([{"role": "tool", "content": [{"type": "tool-result", "toolCallId": "c1", "output": {"t": 21}}]}],
          [Message("tool", '{"t": 21}', (), "c1")]),
