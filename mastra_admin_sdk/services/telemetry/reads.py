@@ -139,7 +139,10 @@ class TelemetryReads:
         return self._telemetry.rejects(limit)
 
     def trace(self, trace_id: str, *, wait: float = 0.0) -> Trace:
-        """Return one trace: a waterfall in a notebook, a tree in a terminal, ``.frame`` for its spans.
+        """Return one trace: a waterfall in a notebook, a tree in a terminal.
+
+        A `Trace` has ``frame``, ``tree``, ``logs``, ``scores``, ``duration``, ``tokens``, ``find(…)``, ``to_json()``
+        and ``url``.
 
         Parameters:
             trace_id: 32 hex characters, as in the column ``trace_id``.
