@@ -13,7 +13,7 @@ import pytest
 from fixtures.spans import frame, span
 
 from mastra_admin_sdk.display.replaying import ReplayPrinter
-from mastra_admin_sdk.errors import InvalidInput, NotFound, RequestFailed
+from mastra_admin_sdk.errors import EngineUnavailable, InvalidInput, NotFound, RequestFailed
 from mastra_admin_sdk.services.analysis.cases import Case
 from mastra_admin_sdk.services.analysis.columns import REPLAY_COLUMNS
 from mastra_admin_sdk.services.analysis.outcomes import Outcome
@@ -124,6 +124,18 @@ def test_what_cannot_be_sent_and_what_failed_say_why() -> None:
     assert "hasn't arrived" in found["reason"].iloc[3]
     assert found["new_output"].iloc[3] == "answer to four"
     assert found["new_duration_ms"].isna().all()
+
+
+def test_answers_are_kept_when_their_traces_cannot_be_read() -> None:
+    class Away(Traces):
+        def trace(self, trace_id: str, *, wait: float = 0.0) -> pd.DataFrame:
+            raise EngineUnavailable("The engine is away.")
+
+    found = replay(ask("one", old=OLD), ask("two"), traces=Away())
+    assert found["status"].tolist() == ["replayed"] * 2
+    assert found["new_output"].tolist() == ["answer to one", "answer to two"]
+    assert found["equal"].iloc[0]
+    assert set(found["reason"]) == {"Its new trace couldn't be read: The engine is away."}
 
 
 def test_nothing_to_do_is_a_frame_too() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mastra_admin_sdk.errors import InvalidInput, NotFound
+from mastra_admin_sdk.errors import InvalidInput, NotFound, ObservabilityError
 from mastra_admin_sdk.services.history.frames import make_frame
 from mastra_admin_sdk.services.objects import LiveDeployment
 from mastra_admin_sdk.services.telemetry.service import TelemetryService
@@ -84,8 +84,8 @@ class Replay:
         total = sum(case.reason is None for case in cases)
         sender = Sender(self._send, concurrency=self._options.concurrency, rate=self._options.rate)
         sender.run(cases, lambda done: on_progress(ReplayProgress(done, total)))
-        traces = self._collect(sender)
-        rows = [self._describe(place, case, sender, traces) for place, case in enumerate(cases)]
+        collected = self._collect(sender)
+        rows = [self._describe(place, case, sender, collected) for place, case in enumerate(cases)]
         frame = make_frame(REPLAY_COLUMNS, rows)
         frame.attrs.update({"deployment": self._live.id, "interrupted": sender.interrupted})
         return frame
@@ -99,19 +99,23 @@ class Replay:
             return self._live.agent(target).generate(messages or "", timeout=timeout, **fields)
         return self._live.workflow(target).start(case.input, timeout=timeout, **fields)
 
-    def _collect(self, sender: Sender) -> dict[int, Trace]:
-        """Wait for the traces of what was answered, all together at most ``wait`` seconds."""
+    def _collect(self, sender: Sender) -> _Collected:
+        """Wait for the traces of what was answered, all together at most ``wait`` seconds.
+
+        What was answered is told also when they can't be read, or somebody interrupts.
+        """
         deadline = time.monotonic() + (0.0 if sender.interrupted else self._options.wait)
-        found: dict[int, Trace] = {}
+        found = _Collected()
         try:
             for place, answer in sorted(sender.answers.items()):
                 trace_id = _find_trace_id(answer)
-                if trace_id:
-                    left = max(deadline - time.monotonic(), 0.0)
-                    trace = self._read_trace(trace_id, left)
-                    found.update({place: trace} if trace else {})
+                trace = self._read_trace(trace_id, max(deadline - time.monotonic(), 0.0)) if trace_id else None
+                if trace:
+                    found.traces[place] = trace
         except KeyboardInterrupt:
-            sender.interrupted = True  # what was answered is told without the traces that are missing
+            sender.interrupted = True
+        except ObservabilityError as exc:
+            found.problem = exc.message
         return found
 
     def _read_trace(self, trace_id: str, wait: float) -> Trace | None:
@@ -120,7 +124,7 @@ class Replay:
         except NotFound:
             return None  # the row says that it hasn't arrived
 
-    def _describe(self, place: int, case: Case, sender: Sender, traces: Mapping[int, Trace]) -> dict[str, Any]:
+    def _describe(self, place: int, case: Case, sender: Sender, collected: _Collected) -> dict[str, Any]:
         if case.reason is not None:
             return _describe_case(case, "skipped")
         answer = sender.answers.get(place)
@@ -134,13 +138,23 @@ class Replay:
         row = {**_describe_case(case, "failed" if answer.error else "replayed"), "sent_at": answer.sent_at}
         if answer.error:
             return {**row, "reason": answer.error}
-        new = _read_outcome(case, answer, traces.get(place))
-        return {**row, "reason": _explain_missing(new), **_describe_new(case, new)}
+        new = _read_outcome(case, answer, collected.traces.get(place))
+        return {**row, "reason": _explain_missing(new, collected.problem), **_describe_new(case, new)}
 
 
-def _explain_missing(new: Outcome) -> str | None:
+@dataclass(slots=True)
+class _Collected:
+    """The new traces by the place of their case, and why the rest couldn't be read."""
+
+    traces: dict[int, Trace] = field(default_factory=dict)
+    problem: str = ""
+
+
+def _explain_missing(new: Outcome, problem: str) -> str | None:
     if new.duration_ms is not None:
         return None
+    if problem:
+        return f"Its new trace couldn't be read: {problem}"
     if new.trace_id is None:
         return "The answer names no trace: time and tokens aren't known."
     return "Its new trace hasn't arrived: time and tokens aren't known."
