@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from clickhouse_driver.errors import ServerException
@@ -25,6 +26,10 @@ from mastra_admin_sdk.adapters.observability.clickhouse import ClickHouseStore
 from mastra_admin_sdk.adapters.observability.clickhouse.embedded.record import EngineRecord, read_record
 from mastra_admin_sdk.errors import EngineUnavailable, ForkedProcess
 from mastra_admin_sdk.host import start_ticks
+from mastra_admin_sdk.services.doctor import _check_engine
+
+if TYPE_CHECKING:
+    from mastra_admin_sdk.services.parts import Parts
 
 STARTER = """
 import sys
@@ -272,5 +277,19 @@ def test_a_store_is_not_used_after_a_fork(tmp_path: Path) -> None:
         assert os.read(reader, 16) == b"refused"
         os.close(reader)
         os.close(writer)
+    finally:
+        store.stop()
+
+
+def test_the_doctor_leaves_an_engine_as_it_found_it(tmp_path: Path) -> None:
+    store = ClickHouseStore(home=tmp_path / "home")
+    parts = cast("Parts", SimpleNamespace(observability=store))
+    try:
+        assert "not running, starts in" in _check_engine(parts)
+        assert store.status()["running"] is False
+        store.init()
+        pid = store.status()["pid"]
+        assert "not running" not in _check_engine(parts)
+        assert store.status()["pid"] == pid
     finally:
         store.stop()

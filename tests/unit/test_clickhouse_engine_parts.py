@@ -12,7 +12,8 @@ import pytest
 from clickhouse_driver import Client
 from clickhouse_driver.errors import ServerException
 
-from mastra_admin_sdk.adapters.observability.clickhouse.embedded import server, upgrade
+from mastra_admin_sdk.adapters.observability.clickhouse import inserts
+from mastra_admin_sdk.adapters.observability.clickhouse.embedded import server, sessions, upgrade
 from mastra_admin_sdk.adapters.observability.clickhouse.embedded.blocks import encode_text_block
 from mastra_admin_sdk.adapters.observability.clickhouse.embedded.logfile import EngineLog
 from mastra_admin_sdk.adapters.observability.clickhouse.embedded.record import EngineRecord
@@ -124,6 +125,11 @@ def test_a_format_is_for_the_client_and_left_out(canonical: str, plain: str) -> 
 )
 def test_changes_of_rows_alone_are_told_from_changes_of_columns(canonical: str, keeps: bool) -> None:
     assert keeps_columns(canonical) is keeps
+
+
+def test_inserts_need_no_setting_that_the_session_has_not_anyway() -> None:
+    ours = {name: str(value) for name, value in inserts._SETTINGS.items()}
+    assert ours.items() <= sessions._WRITER_SETTINGS.items()
 
 
 def test_settings_are_values_known_or_refused() -> None:

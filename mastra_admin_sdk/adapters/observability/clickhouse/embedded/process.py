@@ -135,7 +135,7 @@ def _make_limits(config: Config) -> Mapping[str, Any]:
         "max_threads": str(config.threads),
         "max_memory_usage": str(memory * 3 // 4),
         # Big sorts and groupings go to disk before they meet the limit.
-        "max_bytes_before_external_sort": str(memory // 4),
+        "max_bytes_before_external_sort": str(memory // 8),
         "max_bytes_before_external_group_by": str(memory // 4),
     }
 

@@ -40,13 +40,13 @@ _UNKNOWN = 1002
 _READER_SETTINGS = {
     # With many small parts, reading in the order of the key opens them all; finding the rows first is quicker.
     "optimize_read_in_order": "0",
-    "max_block_size": "8192",
+    "max_block_size": "4096",
 }
 _WRITER_SETTINGS = {
     "async_insert": "0",
     # A chunk has to go through the views as one block: nothing may cut it.
     "max_insert_threads": "1",
-    "max_block_size": "8192",
+    "max_block_size": "100000000",
     "min_insert_block_size_rows": "100000000",
     "min_insert_block_size_bytes": "4000000000",
     "max_joined_block_size_rows": "100000000",
