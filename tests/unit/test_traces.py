@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pandas as pd
 import pytest
@@ -21,9 +23,14 @@ from fixtures.spans import frame, span
 
 from mastra_admin_sdk import MastraAdmin
 from mastra_admin_sdk.errors import InvalidInput, NotFound
+from mastra_admin_sdk.host import boot_id, start_ticks
 from mastra_admin_sdk.ports.observability import LOG_COLUMNS, SPAN_COLUMNS, Stream
+from mastra_admin_sdk.services.parts import Parts
+from mastra_admin_sdk.services.telemetry.service import TelemetryService
+from mastra_admin_sdk.services.telemetry.stored import StoredTraces
 from mastra_admin_sdk.services.telemetry.traces import Trace
 from mastra_admin_sdk.services.telemetry.trees import NODE_COLUMNS
+from mastra_admin_sdk.settings import load_settings
 
 RUN = (
     span("agent", None, 0, 100, name="agent run: 'weather'", type="agent_run", entity_id="weather-agent"),
@@ -180,3 +187,25 @@ def test_a_stored_trace_has_its_logs_scores_and_address(admin: MastraAdmin) -> N
     pd.testing.assert_frame_equal(back.logs, trace.logs)
     assert back.scores["name"].tolist() == ["tone"]
     assert trace.refresh().frame.equals(trace.frame)
+
+
+def test_while_the_panel_runs_the_waterfall_leads_there(admin: MastraAdmin) -> None:
+    facts = {"url": "http://127.0.0.1:4711/", "port": 4711}
+    record = {"pid": os.getpid(), "start_ticks": start_ticks(os.getpid()), "boot_id": boot_id(), "facts": facts}
+    path = admin.home.run / "panel.json"
+    path.write_text(json.dumps(record))
+    trace = admin.trace("t" * 32)
+    assert trace.url == f"http://127.0.0.1:4711/traces/{'t' * 32}"
+    assert f'href="{trace.url}"' in trace.to_html()
+    assert "href" not in trace.to_html(link=False, styles=False)
+    path.write_text(json.dumps({**record, "pid": 2**22 + 1}))
+    assert trace.url == f"http://127.0.0.1:3001/traces/{'t' * 32}"
+    path.write_text("rubbish")
+    assert "open in the panel" not in trace.to_html()
+
+
+def test_an_id_from_outside_stays_one_part_of_the_address() -> None:
+    home = SimpleNamespace(run=Path("/nowhere"))
+    parts = SimpleNamespace(home=home, settings=load_settings({"panel_bind": "::"}, {}))
+    source = StoredTraces(cast(TelemetryService, None), cast(Parts, parts))
+    assert source.trace_url("../a b?") == "http://[::1]:3001/traces/..%2Fa%20b%3F"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from mastra_admin_sdk.host import is_alive
 from mastra_admin_sdk.services.parts import Parts
@@ -46,7 +47,7 @@ class StoredTraces:
 
     def trace_url(self, trace_id: str) -> str:
         """Return its address in the panel: where that runs, else where it would by the settings."""
-        return f"{self._find_panel() or self._expect_panel()}/traces/{trace_id}"
+        return f"{self._find_panel() or self._expect_panel()}/traces/{quote(trace_id, safe='')}"
 
     def is_panel_open(self) -> bool:
         """True while a panel of this home runs."""
