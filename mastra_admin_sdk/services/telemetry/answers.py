@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import html
 from collections.abc import Mapping
 from typing import Any
@@ -23,14 +24,16 @@ class TelemetryFrame(pd.DataFrame):
 
     def __reduce__(self) -> Any:
         # Whoever unpickles it need not have this package.
-        return self.copy().__reduce_ex__(2)
+        return copy.copy, (self.copy(),)
 
     def __repr__(self) -> str:
-        return "\n\n".join([super().__repr__(), *(["\n".join(notes)] if (notes := self._list_notes()) else [])])
+        notes = "\n".join(self._list_notes())
+        shown = repr(self.copy(deep=False))
+        return f"{shown}\n\n{notes}" if notes else shown
 
     def _repr_html_(self) -> str | None:
-        shown = super()._repr_html_()  # type: ignore[misc]
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self._list_notes())
+        shown: str | None = self.copy(deep=False)._repr_html_()
+        notes = "".join(f"<p>{html.escape(note, quote=False)}</p>" for note in self._list_notes())
         return None if shown is None else f"{shown}{notes}"
 
     def _list_notes(self) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from mastra_admin_sdk.errors import InvalidInput, NotFound
@@ -12,7 +13,7 @@ from mastra_admin_sdk.ports.observability import Grouping, Listing, Observabilit
 from mastra_admin_sdk.services.parts import Parts
 from mastra_admin_sdk.services.references import Resolver
 
-from .asking import Asked, Asker
+from .asking import EVERYTHING, Asked, Asker
 from .ingestion import Ingester
 from .moments import Moment as Moment
 from .moments import parse_moment as parse_moment
@@ -22,6 +23,7 @@ from .tailing import follow
 if TYPE_CHECKING:
     import pandas as pd
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TAILED = (Listing.SPANS, Listing.LOGS)
 Read = Callable[[ObservabilityStore, TelemetryFilter], "pd.DataFrame"]
 
@@ -95,6 +97,8 @@ class TelemetryService:
             raise InvalidInput("What arrives comes row by row.", hint="Leave count and chunks out.")
         # An age by default is for answers that end: this one begins now.
         wanted = replace(asked.filters, since=None) if asked.default_since else asked.filters
+        if filters.get("since") == EVERYTHING:
+            wanted = replace(wanted, since=_EPOCH)
         seconds = poll if poll is not None else float(self._parts.settings.telemetry_poll_seconds)
         return follow(self._open, Listing(of), wanted, poll=seconds)
 
