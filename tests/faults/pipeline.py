@@ -11,6 +11,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -257,8 +258,9 @@ def find_node() -> str:
 
 def can_mount() -> bool:
     """True in a namespace of our own, where anybody may mount."""
-    probe = "mount -t tmpfs -o size=64k tmpfs /mnt && umount /mnt"
-    return subprocess.run(["sh", "-c", probe], capture_output=True, timeout=30).returncode == 0
+    probe = 'mount -t tmpfs -o size=64k tmpfs "$0" && umount "$0"'
+    with tempfile.TemporaryDirectory() as folder:
+        return subprocess.run(["sh", "-c", probe, folder], capture_output=True, timeout=30).returncode == 0
 
 
 def _shut_connections(pid: int, port: int | None) -> int:
