@@ -190,6 +190,13 @@ class ObservabilityStore(ABC):
             EngineUnavailable: nothing can be said about what was stored: repeat it.
         """
 
+    def tidy(self) -> None:
+        """Do what makes reads quicker, such as removing what newer rows replaced; called when nothing waits.
+
+        It may do nothing, and nothing changes in what is read.
+        """
+        return
+
     @abstractmethod
     def spans(self, filters: TelemetryFilter) -> pd.DataFrame:
         """Return spans, newest first, one row a span (`SPAN_COLUMNS`).

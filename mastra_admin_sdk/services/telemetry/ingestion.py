@@ -6,7 +6,6 @@ insert and its offset costs nothing but the repetition.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping
@@ -24,8 +23,6 @@ from .lag import Lag, has_passed, has_waiting_line, is_behind, make_lag
 from .progress import Progress
 from .writers import WriterWatch
 
-logger = logging.getLogger(__name__)
-
 ROLE = "ingester"
 LEASE_SECONDS = 6.0
 """An ingester that hasn't renewed its lease for so long, though its process is there, is replaced."""
@@ -37,6 +34,7 @@ _KEEP_SECONDS = 24 * 3600.0
 _TIDY_SECONDS = 60.0
 _FRESH_TIMEOUT = 5.0
 _MANY = 500
+_MUCH_BYTES = 1024 * 1024
 
 
 class Ingester:
@@ -53,7 +51,7 @@ class Ingester:
         self._offsets: dict[str, Offset] = {}
         self._generation = -1
         self._tidied_at = float("-inf")
-        self._ready = False
+        self._ready = self._is_untidy = False
 
     def run_once(self, role: HeldLease, *, stopping: Callable[[], bool] = lambda: False) -> int:
         """Store all that is there and not stored yet; return the bytes that were.
@@ -130,8 +128,16 @@ class Ingester:
                 if stopping():
                     break
                 batch = ahead.result() if ahead else self._read_batch(self._offsets)
+        self._tidy_store(total)
         self._tidy_if_due(role)
         return total
+
+    def _tidy_store(self, stored: int) -> None:
+        """Let the store tidy up once much was stored, or nothing came after a little: not with every few lines."""
+        self._is_untidy = self._is_untidy or stored > 0
+        if self._is_untidy and (stored == 0 or stored >= _MUCH_BYTES):
+            self._is_untidy = False
+            self._parts.observability.tidy()
 
     def _load(self, role: HeldLease) -> None:
         if self._generation != role.current.generation:

@@ -66,6 +66,7 @@ class Inserter:
         self._purge_seconds = CLUSTER_PURGE_SECONDS if topology.cluster else PURGE_SECONDS
         self._lock = threading.Lock()
         self._purged_at = time.monotonic()
+        self._has_inserted = True  # another process may have, before this one
 
     def insert(self, chunks: Sequence[Chunk]) -> None:
         """Insert chunks of lines; see `ObservabilityStore.insert`."""
@@ -73,7 +74,13 @@ class Inserter:
             self._insert(batch)
         if refused := [chunk for chunk in chunks if chunk.reason]:
             self._record(refused)
+        self._has_inserted = True
         self._purge_if_due()
+
+    def tidy(self) -> None:
+        """Purge, unless nothing was inserted since that was done."""
+        if self._has_inserted:
+            self.purge()
 
     def _insert(self, batch: Sequence[Chunk]) -> None:
         try:
@@ -113,14 +120,15 @@ class Inserter:
 
     def _purge_if_due(self) -> None:
         with self._lock:
-            if time.monotonic() - self._purged_at < self._purge_seconds:
-                return
-            self._purged_at = time.monotonic()
-        self.purge()
+            is_due = time.monotonic() - self._purged_at >= self._purge_seconds
+        if is_due:
+            self.purge()
 
     def purge(self) -> None:
         """Remove open spans that have ended meanwhile: no read shows them, but every read has to look at them."""
         settings = _PURGE_SETTINGS if self._topology.cluster else None
+        with self._lock:
+            self._purged_at, self._has_inserted = time.monotonic(), False
         with self._clients.lend(Role.OWNER, "Tidying open spans", schema.count_ended()) as client:
             ((count,),) = client.execute(schema.count_ended(), settings=settings)
             if count:

@@ -151,6 +151,13 @@ class ClickHouseStore(Answers):
         if inserter is not None:
             self._repeat(lambda: inserter.insert(chunks))
 
+    def tidy(self) -> None:
+        """Remove open spans that have ended."""
+        with self._lock:
+            inserter = self._inserter
+        if inserter is not None:
+            self._repeat(inserter.tidy)
+
     def erase(self, erasure: Erasure, *, dry_run: bool = False) -> Mapping[str, int]:
         """Remove rows for good."""
         from .erasing import erase_tables

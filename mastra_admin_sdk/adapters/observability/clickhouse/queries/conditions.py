@@ -21,6 +21,7 @@ from mastra_admin_sdk.ports.observability import Scalar, TelemetryFilter
 
 FINISHED = "mastra_admin_spans_finished"
 RUNNING = "mastra_admin_spans_running"
+OPEN = "mastra_admin_spans_open"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from mastra_admin_sdk.ports.observability import SPAN_COLUMNS, THREAD_COLUMNS, T
 
 from .conditions import (
     FINISHED,
-    RUNNING,
+    OPEN,
     SPANS,
     Conditions,
     match_around,
@@ -44,9 +44,11 @@ def build_trace(trace_id: str, *, running: bool = True) -> Statement:
     names = ", ".join(SPAN_COLUMNS)
     of_trace = "WHERE trace_id = {trace_id:String}"
     times = f"(SELECT (min(start_time), max(last_start_time)) FROM mastra_admin_trace_times {of_trace})"
-    parts = [f"SELECT {names} FROM {FINISHED} {of_trace} AND start_time >= times.1 AND start_time <= times.2"]
+    finished = f"FROM {FINISHED} {of_trace} AND start_time >= times.1 AND start_time <= times.2"
+    parts = [f"SELECT {names} {finished}"]
     if running:
-        parts.append(f"SELECT {names} FROM {RUNNING} {of_trace}")
+        ended = f"span_id IN (SELECT span_id {finished})"
+        parts.append(f"SELECT {names} FROM {OPEN} FINAL {of_trace} AND NOT {ended}")
     sql = (
         f"WITH {times} AS times SELECT {list_expressions(SPAN_COLUMNS)} FROM ({' UNION ALL '.join(parts)}) "
         "ORDER BY start_time, span_id"
