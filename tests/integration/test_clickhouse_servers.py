@@ -54,6 +54,7 @@ def count(target: Target, table: str) -> int:
 
 
 @pytest.mark.slow  # the schema is made several times
+@pytest.mark.parametrize("target", ["cluster"], indirect=True)
 def test_many_that_prepare_a_store_at_once_prepare_it_once(target: Target) -> None:
     stores, errors = [open_one(target) for _ in range(6)], []
 
@@ -79,6 +80,7 @@ def test_many_that_prepare_a_store_at_once_prepare_it_once(target: Target) -> No
 
 
 @pytest.mark.slow  # the schema is made several times
+@pytest.mark.parametrize("target", ["cluster"], indirect=True)
 def test_a_lock_is_waited_for_and_one_that_is_left_behind_is_taken_over(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +106,7 @@ def test_another_shape_of_the_store_is_refused(node: Target) -> None:
 
 
 @pytest.mark.slow  # the schema is made several times
+@pytest.mark.parametrize("target", ["cluster"], indirect=True)
 def test_views_are_made_anew_and_rows_stay(target: Target) -> None:
     first = open_one(target)
     trace = new_trace()
