@@ -135,6 +135,8 @@ def test_the_overview_holds_all_of_it(client: FlaskClient, admin: MastraAdmin, s
     assert found["counts"] == {"running": 1}
     assert found["is_supervised"] is False
     assert [build["deployment"] for build in found["builds"]] == ["search/weather/main"] * 2
+    assert found["lag"] == {"files": 0, "bytes": 0, "seconds": 0.0}
+    assert {"trouble", "since", "lines", "rejected", "dropped", "dropped_reason"} <= set(found["ingestion"])
 
 
 def test_an_overview_that_hasnt_changed_is_not_sent_again(client: FlaskClient, seeded: Seeded) -> None:
