@@ -85,7 +85,7 @@ class CaseReader:
         else:
             raise InvalidInput(
                 f"{type(source).__name__} can't be replayed.",
-                hint="Give a trace, its id, the result of admin.traces(), a dataset, or a list of these.",
+                hint="Give a trace, its id, a DataFrame of traces, a dataset, or a list of these.",
             )
 
     def _read_name(self, name: str) -> Iterator[Case]:
@@ -212,7 +212,5 @@ def aim(case: Case, kind: str, target: str) -> Case:
 
 def _list_traces(frame: Any) -> list[str]:
     if "trace_id" not in frame.columns:
-        raise InvalidInput(
-            "The DataFrame has no column 'trace_id'.", hint="Give the result of admin.traces() or admin.spans()."
-        )
+        raise InvalidInput("The DataFrame has no column 'trace_id'.", hint="Give a DataFrame of traces or of spans.")
     return [str(each) for each in dict.fromkeys(frame["trace_id"].dropna())]

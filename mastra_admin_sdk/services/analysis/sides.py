@@ -123,13 +123,13 @@ def _make_side(label: str, spans: pd.DataFrame, notes: tuple[str, ...], prices: 
 
 def _list_notes(spans: pd.DataFrame, limit: int) -> tuple[str, ...]:
     if spans.attrs.get("truncated"):
-        return (f"only its newest {limit:,} spans are compared; give a larger limit=, or since=.",)
+        return (f"only its newest {limit:,} spans are compared; a larger limit or a later beginning takes them all.",)
     return ()
 
 
 def _list_choice_notes(found: pd.DataFrame) -> tuple[str, ...]:
     if found.attrs.get("default_since"):
-        return (f"only traces since {found.attrs['since']} were looked for; give since=.",)
+        return (f"only traces since {found.attrs['since']} were looked for, as no beginning was given.",)
     return ()
 
 
@@ -138,7 +138,7 @@ def _check_columns(spans: pd.DataFrame) -> pd.DataFrame:
     if missing:
         raise InvalidInput(
             f"The DataFrame has no column {' and no column '.join(map(repr, missing))}.",
-            hint="Give spans as admin.spans() returns them, with all columns and limit=None.",
+            hint="Give spans with all their columns.",
         )
     return spans
 

@@ -56,7 +56,7 @@ def load_trace(text: str) -> tuple[str, dict[str, pd.DataFrame], float | None, s
         return str(value["trace_id"]), frames, cost, str(tokens.get("currency") or "USD")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
         raise InvalidInput(
-            f"The text is no trace in JSON: {type(exc).__name__} {str(exc)[:200]}.", hint="trace.to_json() makes one."
+            f"The text is no trace in JSON: {type(exc).__name__} {str(exc)[:200]}.", hint="Trace.to_json makes one."
         ) from exc
 
 
