@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from fixtures.servers import PROJECTS, wait_until
 from fixtures.tracing import TracedApp, run_traced
 
 from mastra_admin_sdk.models import Artifact
+from mastra_admin_sdk.policy import TelemetryPolicy
 
 pytestmark = [pytest.mark.slow, pytest.mark.mastra, pytest.mark.timeout(900)]
 
@@ -94,6 +96,30 @@ def test_console_and_logger_lines_arrive_once_and_with_their_trace(weather: Trac
     assert spans[console["spanId"]]["type"] == "tool_call"
     assert spans[logger["spanId"]]["type"] == "workflow_step"
     assert len([log for log in logs if "exploded" in log["message"] and log["source"] == "console"]) == 0
+
+
+def test_only_what_the_policy_lets_through_is_written(
+    weather_artifact: Artifact, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    policy = TelemetryPolicy(sample=0.0, keep_errors=True, fields=("city",), patterns=("exploded",))
+    variables = {"MASTRA_ADMIN_TELEMETRY_POLICY": policy.to_json()}
+    with run_traced(weather_artifact, tmp_path_factory.mktemp("a sampled app"), **variables) as app:
+        for city in ("Lima", "boom"):
+            app.request("POST", "/api/workflows/forecast/start-async", {"inputData": {"city": city}})
+        app.stop()
+    lines = app.read_lines("spans") + app.read_lines("logs")
+    spans = [line["data"] for line in lines if line["type"] == "span"]
+    (trace,) = {span["traceId"] for span in spans}
+    ended = {line["data"]["type"] for line in lines if line.get("event") == "ended"}
+    assert {"workflow_run", "workflow_step"} <= ended
+    assert {line["data"].get("traceId") for line in lines if line["type"] == "log"} <= {None, trace}
+    inputs = json.dumps([span.get("input") for span in spans])
+    assert '"city": "[REDACTED]"' in inputs
+    assert "boom" not in inputs
+    assert "exploded" not in json.dumps(lines)
+    left_out = app.read_status()["sampled_out"]
+    assert left_out["trace"] == 1
+    assert left_out["span"] >= 4
 
 
 def test_files_are_closed_when_the_server_has_stopped(weather: TracedApp) -> None:
