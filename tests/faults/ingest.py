@@ -103,6 +103,8 @@ class Drill:
             writer.wait(_PATIENCE)
         self.pipeline.staff()
         self._settle(game, names)
+        for data in self.scratch.glob("data-*"):
+            shutil.rmtree(data)
 
     def _draw(self, faults: dict[str, Callable[[Round], None]]) -> str:
         if not self._deck:
