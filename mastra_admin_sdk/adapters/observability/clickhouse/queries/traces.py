@@ -124,12 +124,14 @@ def _choose(filters: TelemetryFilter, within: Conditions, tables: tuple[str, ...
     return Conditions((f"trace_id IN ({found})",), wanted.values)
 
 
+# The root is the first by one number, which is much quicker to compare than a tuple: its rank, then milliseconds.
 # Steps and inferences repeat the tokens of the generation that they are part of: where generations tell theirs, only
 # those count. Through OpenTelemetry, Mastra tells them of inferences alone.
 _SUMMARY = """SELECT
     s.trace_id AS trace_id,
     argMin((s.name, s.type, s.status, s.project_id, s.deployment_id, s.build_id, s.entity_id),
-        (NOT s.is_root, s.parent_span_id != '', s.start_time, s.span_id)) AS root,
+        multiIf(s.is_root, 0, s.parent_span_id = '', 1, 2) * 10000000000000
+            + toUnixTimestamp64Milli(s.start_time)) AS root,
     root.1 AS name, root.2 AS type, root.3 AS status, root.4 AS project_id, root.5 AS deployment_id,
     root.6 AS build_id, root.7 AS entity_id,
     min(s.start_time) AS began,
