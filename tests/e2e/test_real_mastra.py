@@ -155,6 +155,9 @@ def test_recorded_runs_are_replayed_on_another_deployment(admin: MastraAdmin, li
         assert trace.root is not None
         assert json.loads(trace.root.metadata)["replayOf"] == row.old_trace_id
         assert not trace.find(type="workflow_step" if row.kind == "workflow" else "model_generation").empty
+    admin.datasets.create("smoke", traces=recorded[:3])
+    checked = admin.replay("smoke", staging)
+    assert checked["as_expected"].tolist() == [True] * 3, checked[["expected", "new_output", "reason"]]
     (missing,) = admin.replay(recorded[0], staging, target="agent:nobody").to_dict("records")
     assert missing["status"] == "failed"
     assert "404" in missing["reason"]
