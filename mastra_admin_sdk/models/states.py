@@ -154,8 +154,8 @@ class AlertKind(StrEnum):
     Of each deployment: ``error_rate`` is the share of its traces that failed, 0 to 1; ``latency`` how many milliseconds
     its traces take, at a percentile; ``crash`` how many servers ended by themselves; ``down`` how many servers that
     should answer don't; ``memory`` how many megabytes its servers hold together; ``build`` how many builds failed.
-    Of the whole home: ``lag`` is for how many seconds the oldest telemetry has waited to be stored, ``rejects`` how many
-    lines of it were refused.
+    Of the whole home: ``lag`` is for how many seconds the oldest telemetry has waited to be stored, ``rejects`` how
+    many lines of it were refused.
     """
 
     ERROR_RATE = "error_rate"

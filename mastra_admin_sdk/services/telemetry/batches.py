@@ -19,8 +19,8 @@ from .writers import WriterWatch
 
 logger = logging.getLogger(__name__)
 
-BATCH_BYTES = 64 * 1024 * 1024
-"""A batch has about so many bytes: enough that storing it is efficient, and memory stays bounded."""
+BATCH_BYTES = 56 * 1024 * 1024
+"""A batch has so many bytes or a chunk more: enough that storing it is efficient, and memory stays bounded."""
 
 _BATCH_FILES = 1000
 _SHARE_BYTES = 1024 * 1024
