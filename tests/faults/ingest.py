@@ -10,7 +10,7 @@ itself; ``written``: lines that reached a file; ``dropped``: lines that a writer
 was full; ``unaccepted``: lines in the memory of a writer that was killed; ``stored``: spans and log lines in the store;
 ``lost``, ``duplicated``, ``wrong``: of them; ``uncounted``: lines that are neither written, nor counted as dropped, nor
 died with their writer; ``rejects_wrong``: bad lines without exactly one record; ``max_takeover_s``: from the end of an
-ingester until another one is in its place.
+ingester until another one is in its place; ``unreadable``: rounds after which the store couldn't be asked.
 Exit status 0 when nothing is lost, doubled, wrong or uncounted, and every takeover took less than 10 s.
 """
 
@@ -42,7 +42,7 @@ LONGEST_TAKEOVER = 10.0
 _PATIENCE = 60.0
 _SPANS, _FLOOD, _BACKLOG = 400, 6000, 2500
 _INSIDE = "MASTRA_DRILL_INSIDE"
-_BAD = ("lost", "duplicated", "wrong", "uncounted", "rejects_wrong", "orphans", "stuck")
+_BAD = ("lost", "duplicated", "wrong", "uncounted", "rejects_wrong", "orphans", "stuck", "unreadable")
 _SUMS = ("produced", "written", "dropped", "unaccepted", "stored", *_BAD)
 
 Mangle = Callable[[Path, list[bytes], random.Random], None]
@@ -279,7 +279,9 @@ class Drill:
             found.update(self._compare(game, written))
             return not any(found[name] for name in ("lost", "duplicated", "wrong", "rejects_wrong"))
 
-        self._await(is_right)
+        if (problem := self._await(is_right)) is not None:
+            self._note("unreadable", f"{label}: {problem}")
+            return
         self.catch_ups.append(time.monotonic() - started)
         found |= self._count_lines(game, written)
         for name in _SUMS:
@@ -287,18 +289,21 @@ class Drill:
             if name in _BAD and found.get(name):
                 self._tell(f"{name}: {label}: {found}")
 
-    def _await(self, is_right: Callable[[], bool]) -> None:
-        """Until all is right; then once more, as what came too much may come late."""
+    def _await(self, is_right: Callable[[], bool]) -> str | None:
+        """Until all is right; then once more, as what came too much may come late. Return why it can't be told."""
+        problem: str | None = None
 
         def try_it() -> bool:
+            nonlocal problem
             try:
-                return is_right()
+                found, problem = is_right(), None
             except MastraAdminError as exc:
-                print(f"asked again after: {exc.message}", file=sys.stderr, flush=True)
-                return False
+                found, problem = False, str(exc)
+            return found
 
         wait_for(try_it, _PATIENCE)
-        is_right()
+        try_it()
+        return problem
 
     def _compare(self, game: Round, written: ledger.Written) -> dict[str, int]:
         sql, build = self.pipeline.admin.sql, {"build": game.build}
