@@ -79,7 +79,9 @@ class Answers(ObservabilityStore):
 
     def trace(self, trace_id: str) -> pd.DataFrame:
         """Return all spans of one trace."""
-        statement = queries.build_trace(trace_id, running=self._has_open_spans())
+        times = self._read_arrow(f"Looking for trace {trace_id}", queries.build_trace_times(trace_id)).to_pydict()
+        first, last = min(times["first"], default=0), max(times["last"], default=0)
+        statement = queries.build_trace(trace_id, first, last, running=any(times["open"]))
         return self._read(f"Reading trace {trace_id}", statement, SPAN_COLUMNS)
 
     def latency(self, filters: TelemetryFilter, grouping: Grouping) -> pd.DataFrame:

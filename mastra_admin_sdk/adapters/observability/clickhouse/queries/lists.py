@@ -28,7 +28,7 @@ KEY = "key_"
 
 _OPEN = "(SELECT count() FROM mastra_admin_spans_open)"
 _NO_DURATION = -1_000_000_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def _come_after(subject: Subject, order: Order, page: Page | None) -> Conditions
         return Conditions()
     first, *others = page.after
     kind = "DateTime64(3, 'UTC')" if order.is_by_time else "Int64"
-    value = format_time(_EPOCH + timedelta(milliseconds=first)) if order.is_by_time else first
+    value = format_time(EPOCH + timedelta(milliseconds=first)) if order.is_by_time else first
     names = [f"after_{place}" for place in range(1, len(others) + 1)]
     behind = "<" if order.direction == "DESC" else ">"
     keys = ", ".join(subject.key)

@@ -13,6 +13,7 @@ from .conditions import (
     OPEN,
     SPANS,
     Conditions,
+    format_time,
     match_around,
     match_attributes,
     match_fields,
@@ -20,7 +21,7 @@ from .conditions import (
     match_time,
     refuse_unknown,
 )
-from .lists import TIME_ORDERS, list_sources
+from .lists import EPOCH, TIME_ORDERS, list_sources
 from .prices import bind_prices, find_price, multiply
 from .selections import find_order, limit_to, list_expressions, make_statement, pick_columns
 
@@ -36,24 +37,40 @@ _NEEDED = (
 )
 
 
-def build_trace(trace_id: str, *, running: bool = True) -> Statement:
+def build_trace_times(trace_id: str) -> Statement:
+    """Return when the spans of a trace started: rows with ``first`` and ``last`` in milliseconds, and ``open``.
+
+    Finished spans lie in the order of time: this is where those of a trace are. Those that are open may end before the
+    next question, and are found there then.
+    """
+    finished, running = (
+        f"SELECT toUnixTimestamp64Milli(start_time) AS first, toUnixTimestamp64Milli({last}) AS last, {count} AS open "
+        f"FROM {table} WHERE trace_id = {{trace_id:String}}"
+        for table, last, count in (("mastra_admin_trace_times", "last_start_time", 0), (OPEN, "start_time", 1))
+    )
+    return make_statement(f"{finished} UNION ALL {running}", {"trace_id": trace_id})
+
+
+def build_trace(trace_id: str, first: int, last: int, *, running: bool = True) -> Statement:
     """Return all spans of one trace, oldest first.
 
-    Finished spans lie in the order of time: when those of the trace started is looked up first, and is where they are.
+    Parameters:
+        first, last: between which times its spans started, in milliseconds.
+        running: False when none of them is open.
     """
     names = ", ".join(SPAN_COLUMNS)
     of_trace = "WHERE trace_id = {trace_id:String}"
-    times = f"(SELECT (min(start_time), max(last_start_time)) FROM mastra_admin_trace_times {of_trace})"
-    finished = f"FROM {FINISHED} {of_trace} AND start_time >= times.1 AND start_time <= times.2"
-    parts = [f"SELECT {names} {finished}"]
+    between = "start_time >= {first:DateTime64(3, 'UTC')} AND start_time <= {last:DateTime64(3, 'UTC')}"
+    finished = f"FROM {FINISHED} {of_trace} AND {between}"
+    columns = list_expressions(SPAN_COLUMNS)
     if running:
         ended = f"span_id IN (SELECT span_id {finished})"
-        parts.append(f"SELECT {names} FROM {OPEN} FINAL {of_trace} AND NOT {ended}")
-    sql = (
-        f"WITH {times} AS times SELECT {list_expressions(SPAN_COLUMNS)} FROM ({' UNION ALL '.join(parts)}) "
-        "ORDER BY start_time, span_id"
-    )
-    return make_statement(sql, {"trace_id": trace_id})
+        both = f"SELECT {names} {finished} UNION ALL SELECT {names} FROM {OPEN} FINAL {of_trace} AND NOT {ended}"
+        sql = f"SELECT {columns} FROM ({both}) ORDER BY start_time, span_id"
+    else:
+        sql = f"SELECT {columns} {finished} ORDER BY start_time, span_id"
+    times = {name: format_time(EPOCH + timedelta(milliseconds=at)) for name, at in (("first", first), ("last", last))}
+    return make_statement(sql, {"trace_id": trace_id, **times})
 
 
 def build_traces(filters: TelemetryFilter, *, running: bool = True) -> Statement:
