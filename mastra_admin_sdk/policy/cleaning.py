@@ -52,38 +52,39 @@ class Cleaner:
 
     def clean(self, value: Any) -> Any:
         """Return a copy of any JSON value that may be stored."""
-        return self._copy(value, ())
+        return self._copy(value, (), 0)
 
     def clean_text(self, text: str) -> str:
         """Return a text that may be stored. JSON in it is cleaned as what it is."""
         return self._clean_text(text, 0)
 
     def _clean_top(self, key: str, value: Any) -> Any:
-        return self._copy(value, (fold_name(key),)) if key in KEPT else self._clean_member(key, value, ())
+        return self._copy(value, (fold_name(key),), 1) if key in KEPT else self._clean_member(key, value, (), 0)
 
-    def _copy(self, value: Any, path: tuple[str, ...]) -> Any:
+    def _copy(self, value: Any, path: tuple[str, ...], depth: int) -> Any:
+        """Copy a value below the names of ``path``; ``depth`` counts the lists above it too, which have no names."""
         if isinstance(value, str):
-            return self._clean_text(value, len(path))
-        if len(path) > _DEEPEST:
+            return self._clean_text(value, depth)
+        if depth > _DEEPEST:
             return "[cut: nested too deep]"
         if isinstance(value, Mapping):
-            return self._copy_members(value, path)
+            return self._copy_members(value, path, depth)
         if isinstance(value, list | tuple):
-            return self._copy_list(value, path)
+            return self._copy_list(value, path, depth)
         return value
 
-    def _copy_list(self, values: Sequence[Any], path: tuple[str, ...]) -> list[Any]:
+    def _copy_list(self, values: Sequence[Any], path: tuple[str, ...], depth: int) -> list[Any]:
         is_pair = len(values) == 2 and all(isinstance(value, str) for value in values)
         if is_pair and self._hides(values[0], values[1], path):
             return [values[0], MARK]
-        return [self._copy(value, path) for value in values]
+        return [self._copy(value, path, depth + 1) for value in values]
 
-    def _copy_members(self, members: Mapping[Any, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    def _copy_members(self, members: Mapping[Any, Any], path: tuple[str, ...], depth: int) -> dict[str, Any]:
         named = self._names_hidden(members, path)
         copy: dict[str, Any] = {}
         for key, value in members.items():
             name = self._clean_key(str(key), copy)
-            copy[name] = MARK if named and key == "value" else self._clean_member(str(key), value, path)
+            copy[name] = MARK if named and key == "value" else self._clean_member(str(key), value, path, depth)
         return copy
 
     def _clean_key(self, key: str, copy: Mapping[str, Any]) -> str:
@@ -96,12 +97,12 @@ class Cleaner:
             free = f"{clean} {place}"
         return free
 
-    def _clean_member(self, key: str, value: Any, path: tuple[str, ...]) -> Any:
+    def _clean_member(self, key: str, value: Any, path: tuple[str, ...], depth: int) -> Any:
         if self._hides(key, value, path):
             return MARK
         if key in IDS and isinstance(value, str) and _HEX.fullmatch(value):
             return value
-        return self._copy(value, (*path, fold_name(key)))
+        return self._copy(value, (*path, fold_name(key)), depth + 1)
 
     def _hides(self, name: str, value: Any, path: tuple[str, ...]) -> bool:
         if hides(name, value):
@@ -122,19 +123,19 @@ class Cleaner:
     def _clean_text(self, text: str, depth: int) -> str:
         suspicious = is_suspicious(text)
         if suspicious or (self._mention and self._mention(text)):
-            clean = self._clean_json(text) if depth <= _DEEPEST and _JSON.fullmatch(text) else None
+            clean = self._clean_json(text, depth) if depth <= _DEEPEST and _JSON.fullmatch(text) else None
             if clean is not None:
                 return clean
             text = hide_assignments(text) if suspicious else text
         return self._apply(text)
 
-    def _clean_json(self, text: str) -> str | None:
+    def _clean_json(self, text: str, depth: int) -> str | None:
         """Return JSON cleaned as what it is, ``None`` when it is no JSON; the text as it was when it held nothing."""
         try:
             value = json.loads(text)
         except (ValueError, RecursionError):
             return None
-        clean = self.clean(value)
+        clean = self._copy(value, (), depth)
         return text if clean == value else json.dumps(clean, ensure_ascii=False, separators=(",", ":"))
 
     def _apply(self, text: str) -> str:

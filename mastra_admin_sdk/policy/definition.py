@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -86,8 +87,15 @@ def _read_share(text: str) -> float:
 
 
 def _read_fields(lines: Iterable[str], names: Sequence[str]) -> tuple[str, ...]:
-    fields = [_read_field(text) for name, text in _split(lines) if name is None or name in names]
-    return tuple(dict.fromkeys(fields))[:_MOST]
+    fields = list(dict.fromkeys((name, _read_field(text)) for name, text in _split(lines)))
+    counts = Counter(name for name, _ in fields)
+    general = counts.pop(None, 0)
+    if general + max(counts.values(), default=0) > _MOST:
+        raise SettingError(
+            f"The setting telemetry_redact_fields holds more than {_MOST} names for one project.",
+            hint="Leave out those that a shorter one covers: email covers user.email, too.",
+        )
+    return tuple(dict.fromkeys(field for name, field in fields if name is None or name in names))
 
 
 def _read_field(text: str) -> str:

@@ -93,6 +93,16 @@ def test_a_compiled_pattern_means_what_was_written(pattern: str) -> None:
         assert compiled.findall(text) == [match[0] for match in re.finditer(pattern, text, re.ASCII)]
 
 
+@pytest.mark.parametrize("begin", ["[", '{"a":', '[{"a":'], ids=["lists", "objects", "both"])
+def test_what_is_nested_too_deep_is_cut_and_still_cleaned(begin: str) -> None:
+    end = "".join({"[": "]", "{": "}"}[char] for char in reversed(begin) if char in "[{")
+    told = json.loads(begin * 300 + '{"password": "hunter2"}' + end * 300)
+    cleaner = TelemetryPolicy().cleaner
+    for value in (told, json.dumps({"token": told})):
+        assert "hunter2" not in json.dumps(cleaner.clean_record({"id": "1", "input": value}))
+    assert "cut: nested too deep" in json.dumps(cleaner.clean(told))
+
+
 def read(**given: Any) -> TelemetryPolicy:
     return read_policy(load_settings(given, {}), ("weather", "search/weather"))
 
@@ -118,8 +128,10 @@ def test_patterns_in_the_environment_stand_on_a_line_each() -> None:
 @pytest.mark.parametrize(
     "given",
     [{"telemetry_sample": "2"}, {"telemetry_sample": "x=lots"}, {"telemetry_sample": "nan"},
-     {"telemetry_redact_fields": "a..b"}, {"telemetry_redact_patterns": "a**"}],
-    ids=["above-one", "no-number", "nan", "no-name", "no-pattern"],
+     {"telemetry_redact_fields": "a..b"}, {"telemetry_redact_fields": "other=a..b"},
+     {"telemetry_redact_fields": ", ".join(["a", *(f"other=b{number}" for number in range(100))])},
+     {"telemetry_redact_patterns": "a**"}],
+    ids=["above-one", "no-number", "nan", "no-name", "no-name-elsewhere", "too-many-names", "no-pattern"],
 )  # fmt: skip
 def test_a_policy_that_makes_no_sense_is_refused(given: dict[str, str]) -> None:
     with pytest.raises(SettingError, match=next(iter(given))):
