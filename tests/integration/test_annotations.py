@@ -100,6 +100,8 @@ def test_what_is_not_stored_is_refused_or_skipped(admin: MastraAdmin, trace: str
     with pytest.raises(NotFound, match=r"'unknown'.*row 1.*1 more"):
         admin.score(rows, name="q")
     assert admin.scores(trace_id=trace).empty
+    with pytest.raises(InvalidInput, match="unknown can't be 'ignore'"):
+        admin.score(rows, name="q", unknown="ignore")  # type: ignore[arg-type]
     outcomes = admin.score(rows, name="q", unknown="skip")["outcome"]
     assert list(outcomes) == ["written", "unknown", "unknown"]
     assert len(admin.scores(trace_id=trace)) == 1

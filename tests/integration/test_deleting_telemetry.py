@@ -95,7 +95,7 @@ def make_line(line: TelemetryLine) -> str:
 def test_the_audit_log_says_that_it_was_done_and_not_for_whom(admin: MastraAdmin) -> None:
     record(admin, make_run(user="somebody"))
     admin.delete_telemetry(user="somebody")
-    event = next(item for item in admin.events.list() if item.action == "telemetry.deleted")
+    event = next(item for item in admin.events.list() if (item.action, item.object_type) == ("delete", "telemetry"))
     assert event.details["spans"] == 3
     assert "somebody" not in json.dumps(event.details)
     assert event.details["user"] != ""

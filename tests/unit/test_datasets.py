@@ -48,7 +48,8 @@ def test_the_outermost_run_of_a_trace_is_taken(admin: MastraAdmin) -> None:
     assert second.target == "workflow:inner"
     assert dataset.add(admin.traces()) == 0
     assert len(dataset) == 2
-    assert next(iter(admin.events.list())).action == "dataset.created"
+    event = next(iter(admin.events.list()))
+    assert (event.action, event.object_type) == ("create", "dataset")
 
 
 def test_a_table_with_span_ids_names_the_spans(admin: MastraAdmin) -> None:

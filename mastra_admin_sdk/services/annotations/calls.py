@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from mastra_admin_sdk.errors import InvalidInput
 
 from .rows import Kind, Table, read_annotations
 from .service import AnnotationService
@@ -124,5 +126,7 @@ class AnnotationCalls:
         remove: bool,
         unknown: Unknown,
     ) -> pd.DataFrame:
+        if unknown not in get_args(Unknown):
+            raise InvalidInput(f"unknown can't be {unknown!r}.", hint=f"There are: {', '.join(get_args(Unknown))}.")
         found = read_annotations(kind, table, given, author=self._annotations.author, removed=remove)
         return self._annotations.write(found, skip_unknown=unknown == "skip")

@@ -110,7 +110,7 @@ class LiveDataset:
     def delete(self) -> None:
         """Remove it with its items."""
         self._parts.storage.datasets.delete(self.id)
-        self._parts.record("dataset.deleted", "dataset", self.id, object=self.name)
+        self._parts.record("delete", "dataset", self.id, object=self.name)
 
     def __len__(self) -> int:
         return self._parts.storage.dataset_items.count(self.id)
@@ -175,7 +175,7 @@ class DatasetCollection:
         except BaseException:
             self._parts.storage.datasets.delete(made.id)
             raise
-        self._parts.record("dataset.created", "dataset", made.id, object=name, items=count)
+        self._parts.record("create", "dataset", made.id, object=name, items=count)
         return self.get(made.id)
 
     def from_frame(self, name: str, frame: pd.DataFrame, *, description: str = "") -> LiveDataset:

@@ -155,4 +155,4 @@ class TelemetryEraser:
         hide: Callable[[str], str] = self._parts.secrets.fingerprint
         people = {name: hide(value) for name, value in (("user", user), ("thread", thread)) if value is not None}
         counts = {name: count for name, count in asdict(deletion).items() if count and name != "dry_run"}
-        self._parts.record("telemetry.deleted", "telemetry", new_id(), object="telemetry", **what, **people, **counts)
+        self._parts.record("delete", "telemetry", new_id(), object="telemetry", **what, **people, **counts)
