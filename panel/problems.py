@@ -29,7 +29,7 @@ _STATUSES: tuple[tuple[type[MastraAdminError], int], ...] = (
 )
 """HTTP status by error, the first that fits; 500 for the rest."""
 
-_PROGRAMS = ("/api/", "/hooks/", "/v1/", "/ai/")
+_PROGRAMS = ("/api/", "/hooks/", "/v1/", "/ai/", "/projects/")
 
 
 class Refused(MastraAdminError):

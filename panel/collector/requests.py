@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wsgi import get_input_stream
@@ -54,15 +56,32 @@ def find_type(*known: str) -> str:
     return request.mimetype
 
 
-def read_body(most: int) -> bytes:
-    """Return the body, unpacked.
+@dataclass(frozen=True, slots=True)
+class PackedBody:
+    """A body as it was sent, and how it is packed."""
+
+    data: bytes
+    encoding: str
+
+    def unpack(self, most: int) -> bytes:
+        """Return it unpacked.
+
+        Raises:
+            BodyTooLarge, EncodingUnknown, InvalidInput: it is larger than ``most`` bytes then, packed in an unknown
+                way, or damaged.
+        """
+        return unpack(self.data, self.encoding, most=most)
+
+
+def read_body(most: int) -> PackedBody:
+    """Return the body as it was sent.
 
     The application's own limit is that of forms; here a request may be larger.
 
     Raises:
-        BodyTooLarge, EncodingUnknown, InvalidInput: it is larger than ``most``, packed in an unknown way, or damaged.
+        BodyTooLarge, InvalidInput: it is larger than ``most`` bytes, or incomplete.
     """
-    return unpack(_read_raw(most), request.headers.get("Content-Encoding", ""), most=most)
+    return PackedBody(_read_raw(most), request.headers.get("Content-Encoding", ""))
 
 
 def _read_raw(most: int) -> bytes:

@@ -38,7 +38,7 @@ def publish(project: str | None, signal: str) -> Response:
         find_type(JSON)
         claim, body = read_claim(project), read_body(_find_limit())
         with _take_turn(current_panel()):
-            receipt = collector.receive(token, Signal(signal), body, claim)
+            receipt = collector.receive(token, Signal(signal), body.unpack(_find_limit()), claim)
     except Exception as exc:  # each becomes an answer, in the sender's protocol
         return refuse(exc, otlp=False)
     return answer_platform(receipt)
@@ -54,7 +54,8 @@ def export(project: str | None, signal: str) -> Response:
         is_json = find_type(PROTOBUF, JSON) == JSON
         claim, body = read_claim(project), read_body(_find_limit())
         with _take_turn(current_panel()):
-            receipt = collector.receive_otlp(token, OtlpSignal(signal), body, json=is_json, claim=claim)
+            unpacked = body.unpack(_find_limit())
+            receipt = collector.receive_otlp(token, OtlpSignal(signal), unpacked, json=is_json, claim=claim)
     except Exception as exc:  # each becomes an answer, in the sender's protocol
         return refuse(exc, otlp=True)
     return answer_otlp(OtlpSignal(signal), receipt)
@@ -70,7 +71,10 @@ def _find_limit() -> int:
 
 @contextmanager
 def _take_turn(panel: Panel) -> Iterator[None]:
-    """Let only some requests be worked on at once: each may hold a large body several times over."""
+    """Let only some requests be worked on at once: each may hold a large body several times over.
+
+    A small body may unpack to a large one, so that is part of it. Receiving is not: slow senders would hold all turns.
+    """
     if not panel.collecting.acquire(timeout=WAIT_SECONDS):
         raise Refused(429, "too_many_requests", "Too much telemetry comes at once.", hint="Send it again in a moment.")
     try:

@@ -402,6 +402,15 @@ def test_a_full_disk_asks_to_send_again_and_nothing_is_doubled(desk: Desk, monke
     assert len(desk.read_lines()) == 1
 
 
+@pytest.mark.parametrize(
+    "path", ["/ai/spans/publish", "/projects/weather/ai/spans/publish", "/projects/weather/v1/traces"]
+)
+def test_who_asks_in_the_wrong_way_is_answered_as_a_program(desk: Desk, path: str) -> None:
+    answer = desk.client.get(path)
+    assert answer.status_code >= 400
+    assert answer.json["error"]["code"]
+
+
 def test_too_much_at_once_is_asked_to_come_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(routes, "WAIT_SECONDS", 0.01)
     places = desk.client.application.extensions[EXTENSION].collecting
@@ -410,6 +419,8 @@ def test_too_much_at_once_is_asked_to_come_again(desk: Desk, monkeypatch: pytest
         taken += 1
     busy = desk.publish()
     assert (busy.status_code, busy.headers["Retry-After"]) == (429, "5")
+    packed = desk.post("/ai/spans/publish", b"nothing packed", Content_Encoding="gzip")
+    assert packed.status_code == 429, "bodies are unpacked when it is their turn"
     for _ in range(taken):
         places.release()
     assert desk.publish().status_code == 200

@@ -18,6 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from werkzeug.test import TestResponse
 
 from mastra_admin_panel import create_app
+from mastra_admin_panel.api import metrics
+from mastra_admin_panel.context import EXTENSION
 from mastra_admin_sdk import MastraAdmin
 from mastra_admin_sdk.models import BuildStatus, Route, ServerUsage
 from mastra_admin_sdk.ports.router import Traffic
@@ -177,3 +179,10 @@ def test_nothing_is_registered_globally(client: FlaskClient) -> None:
     names = {family.name for family in before}
     assert {family.name for family in prometheus_client.REGISTRY.collect()} == names
     assert not any(name.startswith("mastra_admin") for name in names)
+
+
+def test_a_scrape_does_not_wait_for_ever_for_another(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "WAIT_SECONDS", 0.01)
+    with client.application.extensions[EXTENSION].scraping:
+        assert scrape(client).status_code == 503
+    assert scrape(client).status_code == 200
