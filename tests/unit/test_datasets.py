@@ -52,6 +52,12 @@ def test_the_outermost_run_of_a_trace_is_taken(admin: MastraAdmin) -> None:
     assert (event.action, event.object_type) == ("create", "dataset")
 
 
+def test_what_a_person_wrote_stays_text(admin: MastraAdmin) -> None:
+    trace = record(admin, input="42", output="[1")
+    (item,) = admin.datasets.create("numbers", traces=trace)
+    assert (item.input, item.expected) == ("42", "[1")
+
+
 def test_a_table_with_span_ids_names_the_spans(admin: MastraAdmin) -> None:
     record(admin)
     dataset = admin.datasets.create("tools", traces=admin.spans(type="tool_call"), expected=False)

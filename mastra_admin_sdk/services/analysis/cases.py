@@ -11,13 +11,12 @@ from mastra_admin_sdk.display.tree import TraceNode
 from mastra_admin_sdk.errors import InvalidInput, NotFound
 from mastra_admin_sdk.models import Dataset, DatasetItem
 from mastra_admin_sdk.ports.storage import AdminStorage
+from mastra_admin_sdk.services.datasets.making import RUN_KINDS
 from mastra_admin_sdk.services.telemetry.service import TelemetryService
 from mastra_admin_sdk.services.telemetry.traces import Trace
+from mastra_admin_sdk.services.telemetry.values import read_value
 
-from .outcomes import Outcome, read_value, show_value, simplify_output
-
-KINDS: Mapping[str, str] = {"agent_run": "agent", "workflow_run": "workflow"}
-"""Types of root spans whose input can be sent again, and what they are runs of."""
+from .outcomes import Outcome, show_value, simplify_output
 
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 # What the writer of the files and Mastra itself leave where they cut.
@@ -112,7 +111,7 @@ class CaseReader:
         run = find_run(recorded, item.source_span_id) if recorded else None
         kind, target = parse_target(item.target) if item.target else (None, None)
         if kind is None and run is not None:
-            kind, target = KINDS.get(run.type), run.span.get("entity_id")
+            kind, target = RUN_KINDS.get(run.type), run.span.get("entity_id")
         case = Case(
             item.id,
             kind,
@@ -136,11 +135,11 @@ class CaseReader:
 def make_case(trace: Trace) -> Case:
     """Return the input of a trace with what came of it, or the reason why it can't be sent again."""
     run = find_run(trace)
-    if run is None or run.type not in KINDS:
+    if run is None or run.type not in RUN_KINDS:
         began = f": it began with {run.name!r} ({run.type})" if run else ""
         return Case(trace.id, reason=f"It holds no run of an agent or a workflow{began}.")
     target = run.span.get("entity_id") or run.span.get("entity_name")
-    case = Case(trace.id, KINDS[run.type], target, read_value(run.input), old=read_outcome(trace))
+    case = Case(trace.id, RUN_KINDS[run.type], target, read_value(run.input), old=read_outcome(trace))
     return replace(case, reason=explain_unsendable(case, run.input))
 
 
@@ -148,7 +147,7 @@ def find_run(trace: Trace, span_id: str | None = None) -> TraceNode | None:
     """Return the span that is the run: the one that is named, else the outermost agent or workflow, else the root."""
     if span_id is not None and span_id in trace.tree:
         return trace.tree[span_id]
-    runs = [node for node in trace.tree if node.type in KINDS]
+    runs = [node for node in trace.tree if node.type in RUN_KINDS]
     return min(runs, key=lambda node: node.depth) if runs else trace.root
 
 
@@ -198,7 +197,7 @@ def read_messages(value: Any) -> str | list[Mapping[str, Any]] | None:
 def parse_target(target: str) -> tuple[str, str]:
     """Return the kind and the id in ``agent:<id>`` or ``workflow:<id>``."""
     kind, colon, name = target.partition(":")
-    if not colon or kind not in KINDS.values() or not name:
+    if not colon or kind not in RUN_KINDS.values() or not name:
         raise InvalidInput(f"{target!r} is no target.", hint="Write agent:<id> or workflow:<id>.")
     return kind, name
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mastra_admin_sdk.services.telemetry.values import read_value
+
 _MOST_LINES = 2_000
 _LONGEST_DIFF = 4_000
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
@@ -23,16 +25,6 @@ class Outcome:
     input_tokens: int | None = None
     output_tokens: int | None = None
     trace_id: str | None = None
-
-
-def read_value(text: Any) -> Any:
-    """Return a stored input or output: the value if it is JSON of an object or a list, else the text itself."""
-    if not isinstance(text, str) or not text.lstrip().startswith(("{", "[", '"')):
-        return text
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text  # a text that only looks like JSON
 
 
 def simplify_output(value: Any) -> Any:

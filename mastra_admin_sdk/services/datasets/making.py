@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_admin_sdk.errors import InvalidInput
 from mastra_admin_sdk.models import DatasetItem
+from mastra_admin_sdk.services.telemetry.values import read_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,18 +16,20 @@ if TYPE_CHECKING:
 ITEM_COLUMNS = ("input", "expected", "target", "metadata", "trace_id", "span_id")
 """What a table of items is read from, and written as; only ``input`` is needed."""
 
-_TARGETS = {"agent_run": "agent", "workflow_run": "workflow"}
+RUN_KINDS: Mapping[str, str] = {"agent_run": "agent", "workflow_run": "workflow"}
+"""Types of spans whose input can be given to something again, and what they are runs of."""
+
 _SHOWN = 10
 
 
 def make_item(dataset_id: str, span: Mapping[str, Any], *, expected: bool) -> DatasetItem:
     """Return an item that is what a span was given, and with ``expected`` what it gave back."""
-    kind = _TARGETS.get(str(span["type"]))
+    kind = RUN_KINDS.get(str(span["type"]))
     entity = span["entity_id"] if isinstance(span["entity_id"], str) else None
     return DatasetItem(
         dataset_id,
-        input=read_value(span["input"]),
-        expected=read_value(span["output"]) if expected else None,
+        input=_read_stored(span["input"]),
+        expected=_read_stored(span["output"]) if expected else None,
         target=f"{kind}:{entity}" if kind and entity else None,
         source_trace_id=span["trace_id"],
         source_span_id=span["span_id"],
@@ -40,7 +43,7 @@ def pick_span(spans: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
         spans: of one trace, oldest first.
     """
     by_id = {span["span_id"]: span for span in spans}
-    runs = [span for span in spans if span["type"] in _TARGETS]
+    runs = [span for span in spans if span["type"] in RUN_KINDS]
     if runs:
         return min(runs, key=lambda span: _measure_depth(span, by_id))
     roots = [span for span in spans if span["parent_span_id"] not in by_id]
@@ -67,16 +70,6 @@ def read_items(dataset_id: str, frame: pd.DataFrame) -> list[DatasetItem]:
     return items
 
 
-def read_value(text: object) -> Any:
-    """Return the value that a column of JSON text holds; text that is no JSON is itself."""
-    if not isinstance(text, str):
-        return None
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
 def list_rows(items: Sequence[DatasetItem]) -> Iterator[dict[str, Any]]:
     """Yield items as rows of a table."""
     for item in items:
@@ -90,6 +83,10 @@ def list_rows(items: Sequence[DatasetItem]) -> Iterator[dict[str, Any]]:
             "span_id": item.source_span_id,
             "created_at": item.created_at,
         }
+
+
+def _read_stored(value: object) -> Any:
+    return read_value(value) if isinstance(value, str) else None
 
 
 def _measure_depth(span: Mapping[str, Any], by_id: Mapping[str, Mapping[str, Any]]) -> int:
