@@ -15,7 +15,8 @@ _WORDS = [
     (r"Leave min_count= out", "Leave --min-count out"),
     (r"admin\.schedules\.list\(\) returns all there are", "`$schedules list` shows all there are"),
     (r", or admin\.tokens\.create\(…\)", ""),
-    (r"admin\.tokens\.list\(\) (?:returns all there are|shows)", "`$tokens list` shows"),
+    (r"admin\.tokens\.list\(\) returns all there are", "`$tokens list` shows all there are"),
+    (r"admin\.tokens\.list\(\) shows", "`$tokens list` shows"),
     (
         r'Use it with admin\.projects\.get\("([^"]+)"\), or give this one another name',
         r"Deploy the one that is there: `$deploy \1`, or give this one another name with --name",

@@ -149,4 +149,5 @@ def test_the_command_line_makes_lists_and_revokes_them(command_line: CommandLine
 def test_without_tokens_the_command_for_one_is_shown(command_line: CommandLine) -> None:
     assert "tokens create <name> --project <project>" in command_line.run("tokens", "list").stdout
     refused = command_line.run("tokens", "revoke", "nobody")
-    assert (refused.exit_code, "`mastra-admin" in refused.stderr) == (3, True)
+    assert refused.exit_code == 3
+    assert "tokens list` shows all there are." in " ".join(refused.stderr.split())

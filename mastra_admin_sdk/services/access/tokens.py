@@ -72,7 +72,8 @@ class TokenService:
 
         Parameters:
             name: what it is for, as lists show it.
-            scopes: what it is good for: ``ingest`` sends telemetry to the collector; ``read``, ``deploy``, ``admin``.
+            scopes: what it is good for: ``ingest`` sends telemetry to the collector, ``read`` collects the panel's
+                ``/metrics`` (a token for the whole home), ``admin`` does both. Nothing asks for ``deploy`` alone.
             project, team: the only one that it is for; without both it is for all of them.
             expires: after how long it is refused, a timedelta or days; never unless given.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-TIME = "datetime64[ns, UTC]"
+from mastra_admin_sdk.services.history.columns import TIME
 
 HEALTH_COLUMNS: Mapping[str, str] = {
     "team": "category",
