@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,10 +25,13 @@ if TYPE_CHECKING:
     from .inserts import Inserter
     from .migration_lock import MigrationLock
 
+logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 _ATTEMPTS = 4
 _PAUSE_SECONDS = 0.1
+_HEAL_SECONDS = 30.0
 _SERVER_SETTINGS: dict[str, Any] = {
     "readonly": 1,
     # Two who write at once, or a replica that is behind, can store a row twice until parts are merged (the engine of a
@@ -95,6 +99,7 @@ class ClickHouseStore(Answers):
         self._clients: Clients | None = None
         self._inserter: Inserter | None = None
         self._lock = threading.RLock()
+        self._healed_at = float("-inf")
 
     def init(self) -> None:
         """Create or migrate the schema."""
@@ -216,11 +221,25 @@ class ClickHouseStore(Answers):
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return action()
-            except EngineUnavailable:
+            except EngineUnavailable as exc:
                 if attempt == _ATTEMPTS or not self._is_worth_repeating():
                     raise
+                self._heal(exc)
                 time.sleep(_PAUSE_SECONDS * attempt)
         raise AssertionError("unreachable")
+
+    def _heal(self, error: EngineUnavailable) -> None:
+        """End an engine of ours that can't read its data: the next one leaves out what is broken, and goes on."""
+        from .translation import BrokenData
+
+        with self._lock:
+            is_due = time.monotonic() - self._healed_at >= _HEAL_SECONDS
+            if isinstance(error, BrokenData) and is_due:
+                self._healed_at = time.monotonic()
+                logger.warning("The analytics engine is started anew: %s", error.message)
+                self._open().close()
+                if self._launcher is not None:
+                    self._launcher.stop()
 
     def _is_worth_repeating(self) -> bool:
         # An engine of ours that was killed or stopped when idle is started again; a server may take long to come back.

@@ -22,6 +22,8 @@ _BAD_CREDENTIALS = frozenset({192, 193, 194, 516})
 _TOO_MANY_QUERIES = 202
 # The server, its disk or its load are the trouble, not what was sent: it may go well later.
 PASSING = frozenset({*_TIMEOUTS, 202, 203, 209, 210, 242, 243, 252, 319, 394, 439, 999})
+# A part of a table can't be read.
+_BROKEN_DATA = frozenset({32, 33, 40, 226, 228, 246})
 
 _NOISE = re.compile(r"^(?:Streaming query failed: |Code: \d+\.\s*|DB::Exception: )+")
 _TAIL = re.compile(r"\.? Stack trace:.*|\s*\(version [^)]*\)", re.DOTALL)
@@ -34,6 +36,15 @@ _CHATTER = re.compile(
 )
 _END = re.compile(r"(?P<mark>\?)?[\s:.]*\((?P<name>[A-Z_0-9]+)\)$")
 _LONGEST = 500
+
+
+class BrokenData(EngineUnavailable):
+    """Raised when the engine can't read what it has stored.
+
+    chDB takes parts into use that it could not write, when the disk gets full while it merges or inserts. The parts
+    that they were made of stay for some minutes: an engine that starts leaves the broken ones out, and goes on with
+    those.
+    """
 
 
 @contextmanager
@@ -63,6 +74,12 @@ def make_query_error(what: str, sql: str, code: int, message: str) -> Observabil
     if code in _BAD_CREDENTIALS:
         return EngineUnavailable(
             f"{what} failed: the server refused user or password.", hint="Check the user and password in the URL."
+        )
+    if code in _BROKEN_DATA:
+        return BrokenData(
+            f"{what} failed: the analytics engine can't read some of its data ({reason}).",
+            hint="An engine of the home is started anew by itself; see that its disk has room.",
+            evidence={"code": code},
         )
     hint = ""
     if code == MEMORY_LIMIT:

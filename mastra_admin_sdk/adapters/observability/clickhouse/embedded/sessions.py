@@ -54,6 +54,8 @@ _WRITER_SETTINGS = {
     # The views leave out what is doubled; merging a chunk with itself would cost as much as sorting it.
     "optimize_on_insert": "0",
     "compile_expressions": "0",  # a new plan for every insert: compiling it never pays
+    # A part that gets no room while it is written is taken into use all the same: see to it that there is some.
+    "min_free_disk_bytes_to_perform_insert": "33554432",
     "mutations_sync": "1",
     "input_format_native_allow_types_conversion": "0",
 }
