@@ -12,9 +12,9 @@ from mastra_admin_sdk.errors import InvalidInput
 
 @contextmanager
 def write_whole(path: str | Path) -> Iterator[Path]:
-    """Give a path to write to; what was written takes the place of ``path`` when the block ends well.
+    """Give an empty file to write to; it takes the place of ``path`` when the block ends well.
 
-    An error leaves what was there before, and nothing beside it.
+    Only its owner may read it: it holds what people said. An error leaves what was there before, and nothing beside it.
 
     Raises:
         InvalidInput: the folder isn't there, can't be written, or the disk is full.
@@ -24,6 +24,7 @@ def write_whole(path: str | Path) -> Iterator[Path]:
         raise InvalidInput(f"{target} is a folder.", hint="Name the file to write.")
     draft = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}.part")
     try:
+        draft.touch(mode=0o600)
         yield draft
         _sync(draft)
         draft.replace(target)

@@ -111,7 +111,9 @@ def test_a_file_brings_the_same_items_back(admin: MastraAdmin, tmp_path: Path, n
         {"input": 3.5, "trace_id": "t", "span_id": "s"},
     ]
     dataset = admin.datasets.create("from", frame=rows)
-    again = admin.datasets.load("to", dataset.export(tmp_path / name))
+    written = dataset.export(tmp_path / name)
+    assert written.stat().st_mode & 0o777 == 0o600
+    again = admin.datasets.load("to", written)
     same = ["input", "expected", "target", "metadata", "trace_id", "span_id"]
     assert again.frame()[same].to_dict("records") == dataset.frame()[same].to_dict("records")
     with pytest.raises(InvalidInput, match="no format 'txt'"):

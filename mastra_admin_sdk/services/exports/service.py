@@ -60,7 +60,6 @@ class ExportService:
         write = self._find_writer(path, format, filters)
         count = _Count()
         with write_whole(path) as draft:
-            draft.touch(mode=0o600)
             write(draft, filters, count)
         target = Path(path).expanduser().absolute()
         return Export(target, format, count.written, count.skipped, target.stat().st_size)
