@@ -40,6 +40,8 @@ def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MastraAdmin]:
             for number, (line, text) in enumerate(zip(odd, INPUTS, strict=True))
         ]
         record(opened, [TelemetryLine(LineType.SPAN, "ended", None, data) for data in changed], project_id="p3")
+        old = {**make_run(start=now() - timedelta(days=3))[2].data, "traceId": new_trace(), "input": "long ago"}
+        record(opened, [TelemetryLine(LineType.SPAN, "ended", None, old)], project_id="p5")
         running = {**make_run(new_trace())[0].data}
         del running["endTime"]
         other = {**make_run("not-hexadecimal")[0].data}
@@ -66,6 +68,10 @@ def test_parquet_has_the_columns_and_dtypes_of_spans(admin: MastraAdmin, tmp_pat
         # Text of many values is what pandas reads text as.
         expected = "str" if str(frame[name].dtype) == "object" else str(frame[name].dtype)
         assert str(read[name].dtype) == expected, name
+
+
+def test_a_search_for_text_is_not_limited_to_a_day(admin: MastraAdmin, tmp_path: Path) -> None:
+    assert admin.export(tmp_path / "old.parquet", text="long ago").spans == 1
 
 
 def test_parquet_comes_in_row_groups_that_agree(
@@ -115,7 +121,8 @@ def test_otlp_json_is_a_valid_request_with_the_conventions(admin: MastraAdmin, t
     assert told["agent run"]["gen_ai.conversation.id"].string_value == "t1"
     (failed,) = [span for span in spans if span.status.code == 2]
     assert failed.status.message == "it broke"
-    assert {group.resource.attributes[0].value.string_value for group in request.resource_spans} == {"p1", "p2", "p3"}
+    projects = {group.resource.attributes[0].value.string_value for group in request.resource_spans}
+    assert projects == {"p1", "p2", "p3", "p5"}
 
 
 def test_lines_of_otlp_are_requests_by_themselves(

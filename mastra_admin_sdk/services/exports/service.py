@@ -59,6 +59,9 @@ class ExportService:
         """Write the spans that match; see `ExportCalls.export`."""
         write = self._find_writer(path, format, filters)
         count = _Count()
+        if filters.get("since") is None and filters.get("until") is None:
+            # What is asked on the screen may go back a day unless told otherwise; a file holds all that matches.
+            filters = {**filters, "since": "all"}
         with write_whole(path) as draft:
             write(draft, filters, count)
         target = Path(path).expanduser().absolute()

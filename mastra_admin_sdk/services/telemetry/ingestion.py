@@ -32,6 +32,7 @@ LONGEST_PAUSE = 5.0
 
 _KEEP_SECONDS = 24 * 3600.0
 _TIDY_SECONDS = 60.0
+_STORE_TIDY_SECONDS = 5.0
 _FRESH_TIMEOUT = 5.0
 _MANY = 500
 _MUCH_BYTES = 1024 * 1024
@@ -51,6 +52,7 @@ class Ingester:
         self._offsets: dict[str, Offset] = {}
         self._generation = -1
         self._tidied_at = float("-inf")
+        self._store_tidied_at = float("-inf")
         self._ready = self._is_untidy = False
 
     def run_once(self, role: HeldLease, *, stopping: Callable[[], bool] = lambda: False) -> int:
@@ -135,8 +137,9 @@ class Ingester:
     def _tidy_store(self, stored: int) -> None:
         """Let the store tidy up once much was stored, or nothing came after a little: not with every few lines."""
         self._is_untidy = self._is_untidy or stored > 0
-        if self._is_untidy and (stored == 0 or stored >= _MUCH_BYTES):
-            self._is_untidy = False
+        has_rested = stored == 0 and time.monotonic() - self._store_tidied_at >= _STORE_TIDY_SECONDS
+        if self._is_untidy and (has_rested or stored >= _MUCH_BYTES):
+            self._is_untidy, self._store_tidied_at = False, time.monotonic()
             self._parts.observability.tidy()
 
     def _load(self, role: HeldLease) -> None:
