@@ -47,7 +47,9 @@ _OPTIONS: Mapping[str, Any] = {
     "model": click.option("--model", multiple=True, help="Only those of a model."),
     "thread": click.option("--thread", multiple=True, help="Only those of a thread."),
     "user": click.option("--user", multiple=True, help="Only those of a user."),
-    "trace": click.option("--trace", "trace_id", metavar="ID", multiple=True, help="Only those of a trace."),
+    "trace": click.option(
+        "--trace", "trace_id", metavar="ID", multiple=True, help="Only those of a trace; the beginning will do."
+    ),
     "text": click.option("--text", help="Only those with a text in them, in any case."),
     "attribute": click.option(
         "--attribute",

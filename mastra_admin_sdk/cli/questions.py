@@ -21,6 +21,8 @@ from .session import Session
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mastra_admin_sdk.admin import MastraAdmin
+
 TABLE_ROWS = 50
 _PROGRAM_ROWS = 1000
 _ROWS_AT_ONCE = 20_000
@@ -123,6 +125,7 @@ def follow(session: Session, of: str, options: Mapping[str, Any]) -> None:
         del given["limit"]
     try:
         with session.open_admin() as admin:
+            complete_traces(admin, given)
             _write_rows(session, of, admin.tail(of, **given))
     except KeyboardInterrupt:
         # The usual way to end following: nothing is wrong, and the reader knows it.
@@ -138,6 +141,7 @@ def answer(session: Session, question: str, form: str | None, options: Mapping[s
     if isinstance(given.get("by"), str):
         given["by"] = [name.strip() for name in given["by"].split(",") if name.strip()]
     with session.open_admin() as admin:
+        complete_traces(admin, given)
         ask = getattr(admin, question)
         if given.get("count"):
             _write_count(session, ask(**given))
@@ -153,6 +157,12 @@ def answer(session: Session, question: str, form: str | None, options: Mapping[s
     else:
         _write_parts(session, form, [frame], lambda: frame)
     write_notes(session, frame)
+
+
+def complete_traces(admin: MastraAdmin, given: dict[str, Any]) -> None:
+    """Complete ids of traces that were copied from a table, which shows the first characters."""
+    if "trace_id" in given:
+        given["trace_id"] = [admin.complete_trace_id(each) for each in given["trace_id"]]
 
 
 def write_notes(session: Session, frame: pd.DataFrame) -> None:

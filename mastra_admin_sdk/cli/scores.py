@@ -10,7 +10,6 @@ import click
 from .frames import iterate_records
 from .group import AdminCommand
 from .session import Session
-from .trace import complete_trace_id
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +45,7 @@ def score(session: Session, /, trace_id: str, **given: Any) -> None:
     mastra-admin score 6854cc3c7627802cd5339c2bbe162a6d helpful 0.5
     """
     with session.open_admin() as admin:
-        found = admin.score(trace_id=complete_trace_id(admin, trace_id, 0.0), **given)
+        found = admin.score(trace_id=trace_id, **given)
     _tell(session, found)
 
 
@@ -66,7 +65,7 @@ def label(session: Session, /, trace_id: str, **given: Any) -> None:
     mastra-admin label 6854cc3c7627802cd5339c2bbe162a6d good --name quality
     """
     with session.open_admin() as admin:
-        found = admin.label(trace_id=complete_trace_id(admin, trace_id, 0.0), **given)
+        found = admin.label(trace_id=trace_id, **given)
     _tell(session, found)
 
 

@@ -16,10 +16,9 @@ from mastra_admin_sdk.models import utc_now
 from .filters import EVERYTHING, OF_SPANS, SHAPE, WHOSE, read_filters, read_json, take_filters
 from .frames import iterate_csv, iterate_records, render_frame, to_json_value, write_csv
 from .group import AdminCommand
-from .questions import answer, write_notes
+from .questions import answer, complete_traces, write_notes
 from .session import Session
 from .tables import Column, render_table
-from .trace import complete_trace_id
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +53,7 @@ def traces(session: Session, /, shown: str | None, wait: float, form: str | None
     """
     if shown:
         with session.open_admin() as admin:
-            _show_trace(session, admin.trace(complete_trace_id(admin, shown, wait), wait=wait))
+            _show_trace(session, admin.trace(shown, wait=wait))
         return
     given = dict(options, since=options["since"] or "24h", limit=options["limit"] or _ROWS)
     if form not in {None, "table"} or session.json_mode or given["columns"] or given["count"]:
@@ -63,6 +62,7 @@ def traces(session: Session, /, shown: str | None, wait: float, form: str | None
     given = read_filters(given)
     limit = given.pop("limit")
     with session.open_admin() as admin:
+        complete_traces(admin, given)
         found = admin.traces(**given, limit=None if limit == EVERYTHING else limit)
     _list_traces(session, found, given["since"])
     write_notes(session, found)

@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from mastra_admin_sdk.display.waterfall import MOST_ROWS
-from mastra_admin_sdk.errors import InvalidInput, NotFound
+from mastra_admin_sdk.errors import InvalidInput
 
 from .group import AdminCommand
 from .session import Session
 
 if TYPE_CHECKING:
-    from mastra_admin_sdk.admin import MastraAdmin
     from mastra_admin_sdk.services.telemetry.traces import Trace
 
-_ID_LENGTH = 32
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -46,10 +44,10 @@ _PAGE = """<!doctype html>
 def trace(session: Session, trace_id: str, wait: float, limit: int | None, page: Path | None) -> None:
     """Show the spans of a trace as a tree.
 
-    The beginning of an ID will do if no other trace begins with it.
+    The first 6 or more characters of an ID will do if no other begins so.
     """
     with session.open_admin() as admin:
-        found = admin.trace(complete_trace_id(admin, trace_id, wait), wait=wait)
+        found = admin.trace(trace_id, wait=wait)
         if page is not None:
             _write_page(found, page, limit)
         if session.json_mode:
@@ -59,24 +57,6 @@ def trace(session: Session, trace_id: str, wait: float, limit: int | None, page:
         session.output.done(f"Wrote {page}")
         return
     session.output.lines([f"Trace {found.id}", *found.to_text(session.output.width, limit=limit).splitlines()])
-
-
-def complete_trace_id(admin: MastraAdmin, given: str, wait: float = 0.0) -> str:
-    """Return the id of the one trace that begins so; a whole id, or one that may still come, as it is.
-
-    Raises:
-        NotFound: no trace begins so.
-        InvalidInput: several do.
-    """
-    if len(given) >= _ID_LENGTH or wait:
-        return given
-    query = "SELECT DISTINCT trace_id FROM mastra_admin_spans WHERE startsWith(trace_id, %(given)s) LIMIT 3"
-    found = sorted(admin.sql(query, {"given": given})["trace_id"])
-    if not found:
-        raise NotFound(f"No trace begins with {given!r}.", hint="`mastra-admin traces` lists those that are stored.")
-    if len(found) > 1:
-        raise InvalidInput(f"Several traces begin with {given!r}.", hint=f"Such as {' and '.join(found)}.")
-    return str(found[0])
 
 
 def _write_page(found: Trace, path: Path, limit: int | None) -> None:

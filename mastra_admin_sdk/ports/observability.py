@@ -222,6 +222,10 @@ class ObservabilityStore(ABC):
         """Return all spans of one trace, oldest first (`SPAN_COLUMNS`); empty when there is none."""
 
     @abstractmethod
+    def find_traces(self, beginning: str, limit: int) -> Sequence[str]:
+        """Return ids of traces that begin with a text, in their order; of those that run too."""
+
+    @abstractmethod
     def metrics(self, filters: TelemetryFilter) -> pd.DataFrame:
         """Return metric points, newest first (`METRIC_COLUMNS`)."""
 

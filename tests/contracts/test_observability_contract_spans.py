@@ -170,6 +170,25 @@ def test_input_and_output_stay_the_json_that_was_written(store: ObservabilitySto
     assert span["output"] == f'{{"x":{text}}}'
 
 
+def test_traces_are_found_by_the_beginning_of_their_ids(store: ObservabilityStore) -> None:
+    beginning = new_trace()[:20]
+    ended, running, other = (f"{beginning}{letter}" + "0" * 11 for letter in "abc")
+    store.insert(
+        [
+            make_chunk(
+                *(make_span("ended", ended, f"s{n}", now(), 1) for n in range(3)),
+                make_span("started", running, "s", now()),
+                make_span("started", other, "s", now()),
+                make_span("ended", other, "s", now(), 1),
+            )
+        ]
+    )
+    assert list(store.find_traces(beginning, 10)) == [ended, running, other]
+    assert list(store.find_traces(beginning, 2)) == [ended, running]
+    assert list(store.find_traces(other, 10)) == [other]
+    assert list(store.find_traces(f"{beginning}%", 10)) == []
+
+
 def test_ten_thousand_spans_of_one_trace_come_back_oldest_first(store: ObservabilityStore) -> None:
     trace, start = new_trace(), now() - timedelta(hours=1)
     lines = (make_span("ended", trace, f"{n:05d}", start + timedelta(milliseconds=n), 5) for n in range(10_000))

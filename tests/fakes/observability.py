@@ -170,6 +170,9 @@ class FakeObservabilityStore(ObservabilityStore):
         rows.sort(key=lambda row: (row["start_time"], row["span_id"]))
         return _answer(rows, TelemetryFilter(limit=None), SPAN_COLUMNS)
 
+    def find_traces(self, beginning: str, limit: int) -> Sequence[str]:
+        return sorted({row["trace_id"] for row in self._list_spans() if row["trace_id"].startswith(beginning)})[:limit]
+
     def rejects(self, limit: int = 1000) -> pd.DataFrame:
         rows = sorted(self._rejects.values(), key=lambda row: (-row["time"].timestamp(), row["path"], row["position"]))
         return _answer(rows[:limit], TelemetryFilter(limit=None), REJECT_COLUMNS)

@@ -42,6 +42,12 @@ class Telemetry:
             raise NotFound(f"There is no trace {trace_id!r}.")
         return self.traces[trace_id]
 
+    def complete_trace_id(self, given: str) -> str:
+        found = [trace_id for trace_id in self.traces if trace_id.startswith(given)]
+        if len(found) != 1:
+            raise NotFound(f"No trace begins with {given!r}.")
+        return found[0]
+
 
 def make_reader(storage: FakeAdminStorage | None = None) -> CaseReader:
     telemetry = Telemetry(
@@ -149,6 +155,10 @@ def test_a_dataset_brings_what_is_expected() -> None:
         assert (second.kind, second.has_expected, second.old, second.reason) == ("workflow", False, None, None)
         assert "which agent or workflow" in (third.reason or "")
         assert (fourth.kind, fourth.target) == ("agent", "weather")
+
+
+def test_the_beginning_of_a_trace_id_will_do() -> None:
+    assert [case.id for case in make_reader().read(ONE[:12])] == [case.id for case in make_reader().read(ONE)]
 
 
 def test_what_is_no_source_is_refused() -> None:

@@ -114,12 +114,23 @@ def test_columns_and_counts(asked: CommandLine) -> None:
         (["--attribute", "provider=openai", "--text", "SPAN, 7"], 1),
         (["--attribute", "model=gpt-4o", "--attribute", "model=claude"], 60),
         (["--trace", TRACE, "--until", "1s"], 61),
+        (["--trace", TRACE[:12]], 61),
         (["--since", "1s"], 0),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_options_are_filters(asked: CommandLine, options: list[str], count: int) -> None:
     assert asked.run_json("spans", "--count", *options) == {"count": count}
+
+
+@pytest.mark.parametrize("command", ["traces", "spans", "logs", "latency", "usage", "errors", "threads", "tail"])
+def test_what_tables_show_of_a_trace_id_is_a_filter(asked: CommandLine, command: str) -> None:
+    options = ["--trace", TRACE[:12], "--since", "1h", *(["--limit", "1"] if command == "tail" else [])]
+    found = asked.run(command, *options)
+    assert found.exit_code == 0, found.output
+    assert found.stdout
+    assert (found.stdout == "No logs.\n") is (command == "logs")  # they are of no trace
+    assert asked.run_json(command, "--trace", "f" * 12, exit_code=3)["error"]["code"] == "not_found"
 
 
 def test_wrong_filters_name_the_near_ones(asked: CommandLine) -> None:

@@ -89,15 +89,20 @@ def test_one_trace_is_a_tree(command_line: CommandLine) -> None:
 
 
 def test_the_beginning_of_an_id_will_do(command_line: CommandLine) -> None:
-    command_line.store.frames |= {"trace": make_spans(), "sql": pd.DataFrame({"trace_id": [TRACE]})}
-    assert command_line.run("traces", "6854").exit_code == 0
-    assert ("trace", TRACE) in command_line.store.asked
+    command_line.store.frames |= {"trace": make_spans(), "find_traces": pd.DataFrame({"trace_id": [TRACE]})}
+    for command in ("traces", "trace"):
+        command_line.store.asked.clear()
+        assert f"Trace {TRACE}" in command_line.run(command, TRACE[:6]).stdout
+        assert ("trace", TRACE) in command_line.store.asked
+    assert "at least the first 6" in command_line.run_json("trace", TRACE[:5], exit_code=3)["error"]["hint"]
+    assert command_line.run_json("trace", "f" * 12, exit_code=3)["error"]["code"] == "not_found"
 
 
 def test_a_beginning_that_several_share_is_refused(command_line: CommandLine) -> None:
-    command_line.store.frames["sql"] = pd.DataFrame({"trace_id": ["68a", "68b"]})
-    error = command_line.run_json("traces", "68", exit_code=2)["error"]
-    assert "68a and 68b" in error["hint"]
+    ids = [f"6854cc{last}" + "0" * 25 for last in "ab"]
+    command_line.store.frames["find_traces"] = pd.DataFrame({"trace_id": ids})
+    error = command_line.run_json("traces", "6854cc", exit_code=2)["error"]
+    assert " and ".join(ids) in error["hint"]
 
 
 def test_a_trace_that_is_not_there_is_not_found(command_line: CommandLine) -> None:

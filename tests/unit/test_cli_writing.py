@@ -77,8 +77,22 @@ def test_what_is_missing_is_named(run: Program) -> None:
     run("score", TRACE, "helpful")
     assert run.last.exit_code == 2
     assert "'score'" in run.last.output
-    run("score", "0" * 32, "helpful", "1")
-    assert run.last.exit_code == 3
+    for unknown in ("0" * 32, "0" * 12):
+        run("score", unknown, "helpful", "1")
+        assert run.last.exit_code == 3
+
+
+def test_the_beginning_of_a_trace_id_will_do(run: Program) -> None:
+    short = TRACE[:12]
+    assert run("score", short, "helpful", "1")["trace_id"] == TRACE
+    assert run("label", short, "good")["trace_id"] == TRACE
+    assert list(run.admin.annotate(trace_id=short, comment="slow")["trace_id"]) == [TRACE]
+    assert list(run.admin.annotate(trace_id="0" * 12, comment="x", unknown="skip")["outcome"]) == ["unknown"]
+    run("datasets", "create", "one", "--trace", short)
+    assert run("datasets", "add", "one", short)["items"] == 1
+    assert [item["trace_id"] for item in run("datasets", "show", "one")] == [TRACE]
+    assert run.admin.trace(short).id == run.admin.complete_trace_id(short) == TRACE
+    assert run.admin.spans(trace_id=short).empty
 
 
 def test_datasets_are_made_shown_exported_and_deleted(run: Program, tmp_path: Path) -> None:

@@ -94,11 +94,18 @@ class CaseReader:
         try:
             dataset = self._storage.datasets.get_by_name(name)
         except NotFound as exc:
+            yield self._read_trace(self._complete(name, exc))
+            return
+        yield from self._iterate(dataset)
+
+    def _complete(self, name: str, no_dataset: NotFound) -> str:
+        try:
+            return self._telemetry.complete_trace_id(name)
+        except NotFound:
             raise NotFound(
                 f"{name[:100]!r} is neither the id of a trace nor a dataset.",
-                hint="Ids of traces have 32 hex digits; admin.traces() lists them.",
-            ) from exc
-        yield from self._iterate(dataset)
+                hint="Of a trace's id, give 6 or more of its 32 hex digits; admin.traces() lists them.",
+            ) from no_dataset
 
     def _read_trace(self, trace_id: str) -> Case:
         try:

@@ -44,7 +44,8 @@ class AnnotationCalls:
             table: a DataFrame or list of mappings with the columns ``trace_id``, ``span_id`` (missing: the trace as a
                 whole), ``name``, ``score``, ``reason``, ``author``, ``metadata``; other columns are left alone.
             trace_id, span_id, name, score, reason, author, metadata: the same for every row, or for the one without a
-                table. The author is whoever acts unless given, ``metadata`` is any mapping.
+                table. Of ``trace_id`` here, unlike in a table, the beginning will do, as in `admin.trace`. The author
+                is whoever acts unless given, ``metadata`` is any mapping.
             remove: take back what was said; no ``score`` is needed.
             unknown: what to do about traces and spans that aren't stored: ``refuse`` all, or ``skip`` those.
 
@@ -128,5 +129,7 @@ class AnnotationCalls:
     ) -> pd.DataFrame:
         if unknown not in get_args(Unknown):
             raise InvalidInput(f"unknown can't be {unknown!r}.", hint=f"There are: {', '.join(get_args(Unknown))}.")
+        if isinstance(given["trace_id"], str):
+            given = {**given, "trace_id": self._annotations.complete_trace_id(given["trace_id"])}
         found = read_annotations(kind, table, given, author=self._annotations.author, removed=remove)
         return self._annotations.write(found, skip_unknown=unknown == "skip")

@@ -14,6 +14,7 @@ from mastra_admin_sdk.ports.observability import ObservabilityStore, TelemetryFi
 from mastra_admin_sdk.services.parts import Parts
 from mastra_admin_sdk.services.telemetry.ingestion import Ingester
 from mastra_admin_sdk.services.telemetry.lines import LineOwner, LineType, TelemetryLine
+from mastra_admin_sdk.services.telemetry.trace_ids import complete_trace_id
 from mastra_admin_sdk.services.telemetry.writing import TelemetryWriter
 
 from .rows import Annotation, Kind
@@ -41,6 +42,17 @@ class AnnotationService:
     def author(self) -> str:
         """Who says it where nobody is named: whoever acts."""
         return self._parts.acting.actor or self._parts.actor
+
+    def complete_trace_id(self, given: str) -> str:
+        """Return the id of the one trace that begins so; as it is where none does, which `write` decides about.
+
+        Raises:
+            InvalidInput: several begin so.
+        """
+        try:
+            return complete_trace_id(self._open(), given)
+        except NotFound:
+            return given
 
     def write(self, annotations: Sequence[Annotation], *, skip_unknown: bool) -> pd.DataFrame:
         """Write them and return a row each: ``trace_id``, ``span_id``, ``name``, ``author``, ``outcome``.

@@ -145,13 +145,27 @@ class TelemetryReads:
         and ``url``.
 
         Parameters:
-            trace_id: 32 hex characters, as in the column ``trace_id``.
+            trace_id: 32 hex characters, as in the column ``trace_id``; 6 or more will do if no other begins so.
             wait: seconds to wait for it to be complete, right after a call.
 
         Raises:
             NotFound: no span of it is stored.
+            InvalidInput: several begin so; the hint names some.
         """
-        return Trace(trace_id, self._telemetry.trace(trace_id, wait=wait), StoredTraces(self._telemetry, self._parts))
+        frame = self._telemetry.trace(trace_id, wait=wait)
+        return Trace(str(frame["trace_id"].iloc[0]), frame, StoredTraces(self._telemetry, self._parts))
+
+    def complete_trace_id(self, beginning: str) -> str:
+        """Return the whole id of the one trace that begins so: for filters, which compare whole ids.
+
+        Raises:
+            NotFound: no trace begins so, or less than 6 characters are given.
+            InvalidInput: several do; the hint names some.
+
+        Example:
+            >>> admin.spans(trace_id=admin.complete_trace_id("f98b9b94f12a"))
+        """
+        return self._telemetry.complete_trace_id(beginning)
 
     def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Run a read-only query on the telemetry, with bound parameters.

@@ -19,6 +19,7 @@ from .moments import Moment as Moment
 from .moments import parse_moment as parse_moment
 from .price_table import read_currency, read_prices
 from .tailing import follow
+from .trace_ids import complete_trace_id
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,15 +107,28 @@ class TelemetryService:
         """Return lines that could not be stored (`ports.columns.REJECT_COLUMNS`)."""
         return self._open().rejects(limit)
 
+    def complete_trace_id(self, given: str) -> str:
+        """Return the id of the one trace that begins so, of 6 characters or more; a whole id as it is.
+
+        Raises:
+            NotFound: no trace begins so, or too little is given.
+            InvalidInput: several do; the hint names some.
+        """
+        return complete_trace_id(self._open(), given)
+
     def trace(self, trace_id: str, *, wait: float = 0.0) -> pd.DataFrame:
         """Return the spans of one trace, oldest first; wait up to ``wait`` seconds until its root has ended.
 
+        Parameters:
+            trace_id: its id, or as much of the beginning as `complete_trace_id` takes.
+
         Raises:
             NotFound: no span of that trace is stored.
+            InvalidInput: several traces begin so.
         """
         deadline = time.monotonic() + wait
         while True:
-            frame = self._open().trace(trace_id)
+            frame = self._find_trace(trace_id, may_come=time.monotonic() < deadline)
             if is_complete(frame) or time.monotonic() >= deadline:
                 break
             time.sleep(0.1)
@@ -129,6 +143,15 @@ class TelemetryService:
     def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Run a read-only query with bound parameters (``%(name)s``)."""
         return self._open().sql(query, parameters)
+
+    def _find_trace(self, given: str, *, may_come: bool) -> pd.DataFrame:
+        store = self._open()
+        try:
+            return store.trace(complete_trace_id(store, given))
+        except NotFound:
+            if not may_come:
+                raise
+            return store.trace(given)
 
     def _list(self, listing: Listing, given: Mapping[str, Any], read: Read) -> pd.DataFrame:
         asked = self._asker.understand(listing, given)

@@ -84,6 +84,11 @@ class Answers(ObservabilityStore):
         statement = queries.build_trace(trace_id, first, last, running=any(times["open"]))
         return self._read(f"Reading trace {trace_id}", statement, SPAN_COLUMNS)
 
+    def find_traces(self, beginning: str, limit: int) -> Sequence[str]:
+        """Return ids of traces that begin with a text."""
+        statement = queries.build_trace_ids(beginning, limit)
+        return list(self._read_arrow("Looking for traces", statement).to_pydict()["trace_id"])
+
     def latency(self, filters: TelemetryFilter, grouping: Grouping) -> pd.DataFrame:
         """Return how long spans took."""
         columns = (*queries.list_group_columns(grouping), *LATENCY_MEASURES)

@@ -24,6 +24,7 @@ from .selections import pick_columns as pick_columns
 from .traces import build_threads as build_threads
 from .traces import build_trace as build_trace
 from .traces import build_trace_count as build_trace_count
+from .traces import build_trace_ids as build_trace_ids
 from .traces import build_trace_times as build_trace_times
 from .traces import build_traces as build_traces
 from .usage import build_usage as build_usage

@@ -51,6 +51,16 @@ def build_trace_times(trace_id: str) -> Statement:
     return make_statement(f"{finished} UNION ALL {running}", {"trace_id": trace_id})
 
 
+def build_trace_ids(beginning: str, limit: int) -> Statement:
+    """Return the ids of traces that begin with a text: the first few in their order."""
+    found = " UNION ALL ".join(
+        f"SELECT trace_id FROM {table} WHERE startsWith(trace_id, {{beginning:String}})"
+        for table in ("mastra_admin_trace_times", OPEN)
+    )
+    sql = f"SELECT DISTINCT trace_id FROM ({found}) ORDER BY trace_id LIMIT {limit:d}"
+    return make_statement(sql, {"beginning": beginning})
+
+
 def build_trace(trace_id: str, first: int, last: int, *, running: bool = True) -> Statement:
     """Return all spans of one trace, oldest first.
 
