@@ -48,14 +48,14 @@ _TRACE_COLUMNS = (
 def traces(session: Session, /, shown: str | None, wait: float, form: str | None, **options: Any) -> None:
     """List traces, or show the spans of trace ID as a tree.
 
-    The 20 newest of the last 24 hours unless said otherwise. The beginning of
-    an ID will do if no other trace begins with it.
+    The 20 newest unless said otherwise. The first 6 or more characters of an
+    ID will do if no other begins so.
     """
     if shown:
         with session.open_admin() as admin:
             _show_trace(session, admin.trace(shown, wait=wait))
         return
-    given = dict(options, since=options["since"] or "24h", limit=options["limit"] or _ROWS)
+    given = dict(options, limit=options["limit"] or _ROWS)
     if form not in {None, "table"} or session.json_mode or given["columns"] or given["count"]:
         answer(session, "traces", form, given)
         return
@@ -64,7 +64,7 @@ def traces(session: Session, /, shown: str | None, wait: float, form: str | None
     with session.open_admin() as admin:
         complete_traces(admin, given)
         found = admin.traces(**given, limit=None if limit == EVERYTHING else limit)
-    _list_traces(session, found, given["since"])
+    _list_traces(session, found, is_filtered=bool(given))
     write_notes(session, found)
 
 
@@ -134,10 +134,10 @@ def _show_trace(session: Session, trace: Trace) -> None:
     session.output.lines([f"Trace {trace.id}", *trace.to_text(session.output.width).splitlines()])
 
 
-def _list_traces(session: Session, frame: pd.DataFrame, since: str) -> None:
+def _list_traces(session: Session, frame: pd.DataFrame, *, is_filtered: bool) -> None:
     output = session.output
     if frame.empty:
-        output.line(f"No traces {_name_range(since)}. Call an agent, or look further back with --since 7d.")
+        output.line("No traces match." if is_filtered else "There are no traces yet: call an agent.")
         return
     now = utc_now()
     # As `traces` itself takes the beginning of an id, a narrow terminal has room for names.
@@ -146,14 +146,6 @@ def _list_traces(session: Session, frame: pd.DataFrame, since: str) -> None:
     output.lines(render_table(_TRACE_COLUMNS, rows, width=output.width))
     output.line()
     output.line(f"Look at one: {session.suggest(f'traces {rows[0][0]}')}")
-
-
-def _name_range(since: str) -> str:
-    return (
-        f"of the last {since}"
-        if since[:1].isdigit() and since[-1:].isalpha() and "T" not in since
-        else f"since {since}"
-    )
 
 
 def _list_cells(row: dict[str, Any], now: datetime, id_length: int) -> tuple[object, ...]:
@@ -165,6 +157,6 @@ def _list_cells(row: dict[str, Any], now: datetime, id_length: int) -> tuple[obj
         row["name"],
         row["status"],
         format_duration(took / 1000) if took is not None else None,
-        row["spans"],
-        tokens or None,
+        f"{row['spans']:,}",
+        f"{tokens:,}" if tokens else None,
     )

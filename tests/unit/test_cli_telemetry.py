@@ -47,14 +47,14 @@ def parse_csv(frame: pd.DataFrame) -> list[list[str]]:
 
 
 def test_traces_are_listed_in_80_columns(command_line: CommandLine) -> None:
-    command_line.store.frames["traces"] = make_traces()
+    command_line.store.frames["traces"] = make_traces(input_tokens=12_000, output_tokens=345)
     found = command_line.run("traces")
     assert found.exit_code == 0, found.output
     title, row, *_ = found.stdout.splitlines()
     assert title.split() == ["TRACE", "WHEN", "NAME", "STATUS", "TOOK", "SPANS", "TOKENS"]
     assert row.startswith(f"{TRACE[:12]}  ")
     assert "agent run: 'weather-agent'" in row
-    assert row.split()[-4:] == ["1.23", "s", "9", "150"]
+    assert row.split()[-4:] == ["1.23", "s", "9", "12,345"]
     assert max(len(title), len(row)) <= 80
 
 
@@ -72,9 +72,12 @@ def test_filters_reach_the_store(command_line: CommandLine) -> None:
     assert (asked.status, asked.limit) == ("error", 3)
 
 
-def test_no_traces_is_said_with_the_time_range(command_line: CommandLine) -> None:
-    assert "No traces of the last 24h." in command_line.run("traces").stdout
+def test_traces_of_all_times_are_listed_unless_a_time_is_given(command_line: CommandLine) -> None:
+    assert command_line.run("traces").stdout == "There are no traces yet: call an agent.\n"
+    assert command_line.run("traces", "--since", "2h").stdout == "No traces match.\n"
     assert command_line.run_json("traces") == []
+    assert command_line.run_json("traces", "--count") == {"count": 0}
+    assert [asked.since is None for name, asked in command_line.store.asked] == [True, False, True, True]
 
 
 def test_one_trace_is_a_tree(command_line: CommandLine) -> None:
