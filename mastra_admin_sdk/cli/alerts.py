@@ -48,7 +48,7 @@ _HISTORY_COLUMNS = (
 
 @click.group()
 def alerts() -> None:
-    """List, add, test and remove alerts."""
+    """List, create, change, test and delete alerts."""
 
 
 def _add_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -77,7 +77,7 @@ def _add_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@alerts.command("create", cls=AdminCommand)
+@alerts.command("create", cls=AdminCommand, short_help="Watch something under NAME.")
 @click.argument("name")
 @click.option("--kind", type=click.Choice([kind.value for kind in AlertKind]), required=True, help="What it measures.")
 @click.option("--threshold", type=float, required=True, metavar="N", help="Fire when this is reached.")

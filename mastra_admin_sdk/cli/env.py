@@ -47,7 +47,7 @@ def list_variables(session: Session, name: str, deployment: bool) -> None:
         session.output.line("No variables are set.")
 
 
-@env.command("set", cls=AdminCommand)
+@env.command("set", cls=AdminCommand, short_help="Set variables of project NAME.")
 @click.argument("name")
 @click.argument("assignments", metavar="[KEY=VALUE]...", nargs=-1)
 @click.option(
@@ -115,7 +115,7 @@ def import_variables(
         session.output.note(f"{key} was skipped: {reason}.")
 
 
-@env.command("versions", cls=AdminCommand)
+@env.command("versions", cls=AdminCommand, short_help="List the versions of the variables of NAME.")
 @click.argument("name")
 @_deployment_flag
 @click.pass_obj
@@ -138,7 +138,7 @@ def list_versions(session: Session, name: str, deployment: bool) -> None:
     session.output.lines(render_table(columns, table, width=session.output.width))
 
 
-@env.command("diff", cls=AdminCommand)
+@env.command("diff", cls=AdminCommand, short_help="Show which variables differ between two versions.")
 @click.argument("name")
 @click.argument("before")
 @click.argument("after")

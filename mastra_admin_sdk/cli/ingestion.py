@@ -10,6 +10,7 @@ from mastra_admin_sdk.services.telemetry.progress import IngestionStatus
 from .output import wrap
 
 _INDENT = " " * 12
+_REJECTS = '`sql "SELECT * FROM mastra_admin_rejects"` tells why'
 
 
 def summarize_ingestion(lag: Lag, status: IngestionStatus, width: int) -> list[str]:
@@ -33,7 +34,7 @@ def _describe_lag(lag: Lag) -> str:
 def _describe_losses(status: IngestionStatus) -> str:
     told = []
     if status.rejected:
-        told.append(f"{status.rejected:,} line{'s' if status.rejected > 1 else ''} rejected: see admin.rejects()")
+        told.append(f"{status.rejected:,} line{'s' if status.rejected > 1 else ''} rejected: {_REJECTS}")
     if status.dropped:
         reason = f": {status.dropped_reason}" if status.dropped_reason else ""
         told.append(f"{status.dropped:,} line{'s' if status.dropped > 1 else ''} dropped by servers{reason}")

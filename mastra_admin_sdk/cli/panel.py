@@ -21,7 +21,8 @@ from .session import Session
 def panel(session: Session) -> None:
     """Run the panel here until Ctrl-C.
 
-    It says where it is; `up` runs it in the background.
+    It says where it is; `up` runs it in the background. Its port is
+    MASTRA_ADMIN_PANEL_PORT, 3001 unless set, or the next that is free.
     """
     home = open_home(session.settings.home)
     with lock_panel(home):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mastra_admin_sdk.services.privacy.deletion import Deletion
 
 
-@click.group()
+@click.group(short_help="Delete telemetry for good.")
 def telemetry() -> None:
     """Delete telemetry of a user, a thread, a project, or what is old."""
 
@@ -68,8 +68,7 @@ def _tell(session: Session, deletion: Deletion) -> None:
 
 
 def _list_counts(deletion: Deletion) -> list[str]:
-    counts = {name: count for name, count in asdict(deletion).items() if name != "dry_run" and count}
-    return [f"{count:>12,} {name.replace('_', ' ')}" for name, count in counts.items()] or ["There is nothing of it."]
+    return [f"{count:>12,} {what}" for count, what in deletion.counts()] or ["Nothing matches."]
 
 
 def _ask(session: Session) -> bool:

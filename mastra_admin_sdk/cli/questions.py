@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mastra_admin_sdk.display.text import format_duration
 from mastra_admin_sdk.models import utc_now
 
 from .failures import ExitCode
@@ -216,6 +217,6 @@ def describe_row(of: str, row: Mapping[str, Any]) -> str:
         moment: datetime = row["timestamp"]
         return f"{moment.astimezone():%H:%M:%S}  {row['level'] or '':5}  {row['message'] or ''}"
     moment = row["start_time"]
-    took = "" if row["duration_ms"] is None else f"{row['duration_ms']:,.0f} ms"
+    took = "" if row["duration_ms"] is None else format_duration(row["duration_ms"] / 1000)
     error = f"  {row['error']}" if row["error"] else ""
     return f"{moment.astimezone():%H:%M:%S}  {row['status']:5}  {took:>10}  {row['name']}{error}"

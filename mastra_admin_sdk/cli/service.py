@@ -31,7 +31,7 @@ _GRACE = 60.0
 _OF_SYSTEMD = ("HOME", "USER", "LOGNAME", "TMPDIR", "SSH_AUTH_SOCK", "MASTRA_ADMIN_HOME")
 
 
-@click.group()
+@click.group(short_help="Start the background process at boot.")
 def service() -> None:
     """Start the background process at boot, as a systemd user service.
 

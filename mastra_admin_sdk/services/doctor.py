@@ -164,7 +164,7 @@ def _check_ingestion(parts: Parts) -> str:
             f"Telemetry can't be stored{since}: {status.trouble}", hint="It waits in its files; nothing is lost."
         )
     rejected = parts.observability.count_rejects()
-    told = f", {rejected:,} rejected: see admin.rejects()" if rejected else ""
+    told = f", {rejected:,} rejected: see the table mastra_admin_rejects" if rejected else ""
     if status.dropped:
         told += f", {status.dropped:,} dropped by servers: {status.dropped_reason or 'they did not say why'}"
     if status.sampled_out:

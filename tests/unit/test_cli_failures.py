@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import click
 import pytest
 from click.testing import CliRunner
 from fixtures.cli import CommandLine
@@ -133,6 +134,13 @@ def test_every_command_says_what_it_does_within_80_columns() -> None:
         text = CliRunner().invoke(program, [name, "--help"]).stdout
         assert "--help" in text
         assert max(map(len, text.splitlines())) <= 80
+
+
+def test_no_line_of_a_list_of_commands_is_cut() -> None:
+    groups = [name for name, command in program.commands.items() if isinstance(command, click.Group)]
+    for arguments in ([], *([name] for name in groups)):
+        text = CliRunner().invoke(program, [*arguments, "--help"]).stdout
+        assert not [line for line in text.partition("Commands:")[2].splitlines() if line.endswith("...")]
 
 
 def test_help_is_quick_and_loads_nothing_heavy() -> None:

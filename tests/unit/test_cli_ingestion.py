@@ -37,7 +37,8 @@ def test_trouble_and_losses_are_told_in_lines_that_fit() -> None:
     text = " ".join(line.strip() for line in lines)
     assert max(map(len, lines)) <= 80
     assert "nothing can be stored, since 5 min ago: Storing telemetry failed" in text
-    assert "1 line rejected: see admin.rejects(); 1,200 lines dropped by servers: more than 8 MB" in text
+    assert '1 line rejected: `sql "SELECT * FROM mastra_admin_rejects"` tells why; 1,200 lines dropped' in text
+    assert "dropped by servers: more than 8 MB" in text
 
 
 def test_ps_tells_what_servers_dropped(command_line: CommandLine) -> None:

@@ -37,12 +37,16 @@ class Program:
         self.admin.observability.insert([make_chunk(root, other)])
 
     def __call__(self, *arguments: str) -> Any:
+        told = self.tell(*arguments, "--json")
+        return json.loads(told) if told else None
+
+    def tell(self, *arguments: str) -> str:
         from click.testing import CliRunner
 
         session = Session()
         session.open_admin = lambda **_: _Borrowed(self.admin)  # type: ignore[method-assign, assignment, return-value]
-        self.last = CliRunner().invoke(cli, [*arguments, "--json"], obj=session)
-        return json.loads(self.last.stdout) if self.last.stdout else None
+        self.last = CliRunner().invoke(cli, arguments, obj=session)
+        return self.last.stdout
 
 
 class _Borrowed:
@@ -116,6 +120,11 @@ def test_spans_are_exported(run: Program, tmp_path: Path) -> None:
 
 def test_telemetry_is_deleted_when_that_is_wanted(run: Program) -> None:
     assert run("telemetry", "delete", "--user", "u1", "--dry-run")["spans"] == 1
+    assert run.tell("telemetry", "delete", "--user", "u1", "--dry-run").splitlines()[:2] == [
+        "           1 trace",
+        "           1 span",
+    ]
+    assert run.tell("telemetry", "delete", "--user", "nobody", "--dry-run").startswith("Nothing matches.\n")
     run("telemetry", "delete", "--user", "u1")
     assert run.last.exit_code == 2
     assert "--yes" in run.last.output

@@ -210,3 +210,10 @@ def test_an_engine_that_is_asked_to_ends_when_it_answers_nothing() -> None:
 )
 def test_an_error_says_what_is_wrong_without_the_parsers_lists(message: str, text: str, prefix: str) -> None:
     assert make_query_error("The query", "SELECT 1", 62, prefix + message).message == f"The query failed: {text}"
+
+
+def test_who_is_refused_a_statement_is_not_named() -> None:
+    told = "reader: Cannot execute query in readonly mode."
+    for prefix in ("", "Code: 164. DB::Exception: "):
+        message = make_query_error("The query", "DROP TABLE t", 164, prefix + told).message
+        assert message == "The query failed: Cannot execute query in readonly mode"

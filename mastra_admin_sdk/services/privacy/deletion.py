@@ -51,9 +51,16 @@ class Deletion:
         counts = {name: count for name, count in asdict(self).items() if name != "dry_run"}
         return pd.DataFrame({"what": list(counts), "count": pd.array(list(counts.values()), dtype="Int64")})
 
+    def counts(self) -> list[tuple[int, str]]:
+        """Return how many there are of each kind of thing, and its name in words: ``(1, "file line")``."""
+        counted = {name: count for name, count in asdict(self).items() if count and name != "dry_run"}
+        return [
+            (count, (name.removesuffix("s") if count == 1 else name).replace("_", " "))
+            for name, count in counted.items()
+        ]
+
     def __repr__(self) -> str:
-        counts = [(name, count) for name, count in asdict(self).items() if count and name != "dry_run"]
-        told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts) or "nothing"
+        told = ", ".join(f"{count:,} {what}" for count, what in self.counts()) or "nothing"
         return f"<Deletion {'would delete' if self.dry_run else 'deleted'} {told}>"
 
 

@@ -25,7 +25,10 @@ PASSING = frozenset({*_TIMEOUTS, 202, 203, 209, 210, 242, 243, 252, 319, 394, 43
 # A part of a table can't be read.
 _BROKEN_DATA = frozenset({32, 33, 40, 226, 228, 246})
 
-_NOISE = re.compile(r"^(?:Streaming query failed: |Code: \d+\.\s*|DB::Exception: )+")
+# The user whom a statement is refused to is one of ours, and no word of the person's who asked.
+_NOISE = re.compile(
+    r"^(?:Streaming query failed: |Code: \d+\.\s*|DB::Exception: |[^\s:]+: (?=Cannot execute query in readonly))+"
+)
 _TAIL = re.compile(r"\.? Stack trace:.*|\s*\(version [^)]*\)", re.DOTALL)
 _NAME = r"(?=\.? ?\([A-Z_0-9]+\)$|$)"
 # What the parser would also have taken, the query once more, and the plan's own names: none of it helps anybody.
