@@ -29,6 +29,7 @@ _WORDS = [
     (r", or admin\.start\(\)", ""),
     (r"wait for one with trace\(id, wait=10\)\. admin\.traces\(\) lists", "look again then. `$traces` lists"),
     (r"32 hex digits; admin\.traces\(\) lists", "32 hex digits; `$traces` lists"),
+    (r"admin\.traces\(\) lists those", "`$traces` lists those"),
     (r"Start it with \.start\(\)", "Start it with `start`"),
     (
         r"two numbers, such as 3\.1: see env_versions\(\)",

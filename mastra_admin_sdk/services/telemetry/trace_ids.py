@@ -37,7 +37,7 @@ def complete_trace_id(store: ObservabilityStore, given: str) -> str:
     if not found:
         raise NotFound(
             f"No trace begins with {given!r}.",
-            hint="admin.traces() and `mastra-admin traces` list those that are stored.",
+            hint="admin.traces() lists those that are stored.",
         )
     if len(found) > 1:
         named = " and ".join(found[:_NAMED])
