@@ -44,6 +44,7 @@ _WORDS = [
     (r"None for the setting server_memory_mb", "default for what the settings say"),
     (r"datetime\(…, tzinfo=UTC\) or …Z|(datetime\(…, )?tzinfo=UTC\)?", "…Z"),
     (r"MASTRA_ADMIN_HOME or home=…", "MASTRA_ADMIN_HOME or --home"),
+    (r'or use format="(\w+)"', r"or use --format \1"),
     (r'(Deploy with|Use|Choose) (type|tls|strategy)="(\w+)"', r"\1 --\2 \3"),
 ]
 _RULES = [(re.compile(pattern), words) for pattern, words in _WORDS]

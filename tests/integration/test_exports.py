@@ -193,6 +193,24 @@ def test_what_can_not_be_exported_leaves_what_was_there(
     assert (tmp_path / "spans.parquet").read_text() == "before"
 
 
+@pytest.mark.parametrize(
+    ("name", "format", "hint"),
+    [
+        ("spans.csv", "parquet", "Name it .parquet."),
+        ("spans.json", "parquet", 'format="otlp"'),
+        ("spans.JSONL", "parquet", 'format="otlp"'),
+        ("spans.parquet", "otlp", ".jsonl"),
+    ],
+)
+def test_a_name_that_says_another_format_is_refused(
+    admin: MastraAdmin, tmp_path: Path, name: str, format: str, hint: str
+) -> None:
+    with pytest.raises(InvalidInput, match="makes no") as caught:
+        admin.export(tmp_path / name, format=format)
+    assert hint in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_that_is_not_there_is_named(admin: MastraAdmin, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="can't be written"):
         admin.export(tmp_path / "nowhere" / "spans.parquet")

@@ -29,7 +29,8 @@ class ExportCalls:
             OpenTelemetry's, in formats without room for them) and ``bytes``.
 
         Raises:
-            InvalidInput: there is no such format or filter, or the file can't be written.
+            InvalidInput: there is no such format or filter, the file's name says that it holds another one (such as
+                ``.json`` for Parquet), or it can't be written.
 
         Example:
             >>> admin.export("spans.parquet", project="weather-agent", since="7d")

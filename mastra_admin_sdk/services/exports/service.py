@@ -26,6 +26,15 @@ FORMATS = ("parquet", "otlp", "openinference")
 
 _SPANS_IN_REQUEST = 1_000
 _REFUSED = ("count", "chunks")
+_MISNAMED = {
+    "parquet": {
+        ".csv": "Name it .parquet.",
+        ".json": 'Name it .parquet, or use format="otlp" for JSON.',
+        ".jsonl": 'Name it .parquet, or use format="otlp" for JSON lines.',
+    },
+    "otlp": {".parquet": "Name it .json or .jsonl, or leave the format out for Parquet."},
+}
+"""Endings of files that hold something else than a format writes, and what to say instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,7 @@ class ExportService:
     def export(self, path: str | Path, format: str, filters: Mapping[str, Any]) -> Export:
         """Write the spans that match; see `ExportCalls.export`."""
         write = self._find_writer(path, format, filters)
+        _check_ending(path, format)
         count = _Count()
         if filters.get("since") is None and filters.get("until") is None:
             # What is asked on the screen may go back a day unless told otherwise; a file holds all that matches.
@@ -188,6 +198,12 @@ def _find_type(dtype: str) -> pa.DataType:
         "Int64": pa.int64(),
     }
     return known.get(dtype, pa.string())
+
+
+def _check_ending(path: str | Path, format: str) -> None:
+    ending = Path(path).suffix.lower()
+    if hint := _MISNAMED.get(format, {}).get(ending):
+        raise InvalidInput(f"An export to {format} makes no {ending} file, as {str(path)!r} says.", hint=hint)
 
 
 def _has_lines(path: str | Path) -> bool:
