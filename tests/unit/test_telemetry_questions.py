@@ -211,6 +211,8 @@ def test_a_time_that_nobody_gave_is_said(service: TelemetryService) -> None:
     frame = service.latency()
     assert len(frame) == 30
     assert repr(frame).endswith('Latency of the last 24 hours: since="7d" for more, since="all" for all.')
+    cut = repr(service.latency(limit=5)).splitlines()[-1]
+    assert cut.startswith("The first 5 rows of latency of the last 24 hours")
     assert len(service.latency(since="all")) == 31
     assert "24 hours" not in repr(service.latency(since="7d"))
     assert service.spans(name="old").attrs["default_since"] is False

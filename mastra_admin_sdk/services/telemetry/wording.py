@@ -17,6 +17,10 @@ _UNPRICED = {
 }
 
 
+_UNCOUNTED = frozenset({"feedback", "latency", "usage"})
+"""What isn't counted by itself, but in rows of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
     """How a reader asks for more: in Python or on the command line."""
@@ -40,12 +44,12 @@ def list_notes(attrs: Mapping[Any, Any], rows: int, words: Words) -> list[str]:
         rows: how many it has.
         words: in whose words.
     """
-    name = str(attrs.get("question") or "rows")
+    name = _name_rows(str(attrs.get("question") or "rows"))
     found = []
     if attrs.get("truncated"):
         found.append(_describe_cut(attrs, name, rows, words))
     elif attrs.get("default_since"):
-        time = f"{_capitalize(name)} {_describe_range(attrs)}"
+        time = f"{_capitalize(str(attrs.get('question') or 'rows'))} {_describe_range(attrs)}"
         found.append(f"{time}: {words.since} for more, {words.all_times} for all.")
     if attrs.get("unpriced"):
         found.append(_UNPRICED[str(attrs["unpriced"])])
@@ -60,6 +64,10 @@ def _describe_cut(attrs: Mapping[Any, Any], name: str, rows: int, words: Words) 
         return f"{rows:,} of {total:,} {name}{time}: {words.no_limit} for all{more}."
     first = f"The {order} {rows:,}" if order in {"newest", "oldest", "slowest"} else f"The first {rows:,}"
     return f"{first} {name}{time}, and there are more: {words.no_limit} for all, {words.count} for how many{more}."
+
+
+def _name_rows(question: str) -> str:
+    return f"rows of {question}" if question in _UNCOUNTED else question
 
 
 def _describe_range(attrs: Mapping[Any, Any]) -> str:
