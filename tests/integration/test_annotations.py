@@ -97,9 +97,14 @@ def test_rows_that_can_not_be_used_are_named_and_nothing_is_written(admin: Mastr
 def test_what_is_not_stored_is_refused_or_skipped(admin: MastraAdmin, trace: str) -> None:
     targets = [{"trace_id": trace}, {"trace_id": "unknown"}, {"trace_id": trace, "span_id": "no"}]
     rows = [{**target, "score": 1} for target in targets]
-    with pytest.raises(NotFound, match=r"'unknown'.*row 1.*1 more"):
+    with pytest.raises(NotFound, match=r"'unknown'.*row 1.*1 more") as refused:
         admin.score(rows, name="q")
     assert admin.scores(trace_id=trace).empty
+    assert 'unknown="skip"' in refused.value.hint
+    with pytest.raises(NotFound, match=r"a trace 'nope'\.") as alone:
+        admin.label(trace_id="nope", label="x")
+    assert alone.value.evidence == {"unknown": ["nope"]}
+    assert "unknown" not in alone.value.hint
     with pytest.raises(InvalidInput, match="unknown can't be 'ignore'"):
         admin.score(rows, name="q", unknown="ignore")  # type: ignore[arg-type]
     outcomes = admin.score(rows, name="q", unknown="skip")["outcome"]

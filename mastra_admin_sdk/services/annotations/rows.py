@@ -46,7 +46,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One thing that one author says about a trace, or a span of it; ``removed`` when that is taken back."""
+    """One thing that one author says about a trace, or a span of it; ``removed`` when that is taken back.
+
+    ``place`` is the row of the table that says it, empty where there is no table.
+    """
 
     place: str
     kind: Kind
@@ -99,7 +102,7 @@ def _list_rows(
     kind: Kind, table: pd.DataFrame | Table | None, given: Mapping[str, Any]
 ) -> list[tuple[str, dict[str, Any]]]:
     if table is None:
-        return [("the call", {})]
+        return [("", {})]
     import pandas as pd
 
     frame = table if isinstance(table, pd.DataFrame) else pd.DataFrame(list(table))

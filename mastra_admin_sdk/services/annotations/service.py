@@ -29,6 +29,8 @@ WRITTEN_COLUMNS = ("trace_id", "span_id", "name", "author", "outcome")
 
 _TRACES_AT_ONCE = 500
 _SHOWN = 5
+_SKIP = 'Leave such rows out with unknown="skip", or take the ids of traces that are stored.'
+_TAKE = "Take the id of a trace that is stored, and of a span in it."
 _TICK = timedelta(milliseconds=1)
 
 
@@ -155,12 +157,18 @@ def _report(annotations: Sequence[Annotation], outcomes: Mapping[int, str]) -> p
 def _refuse(unknown: Sequence[Annotation]) -> NotFound:
     first = unknown[0]
     what = f"a span {first.span_id!r} in trace {first.trace_id!r}" if first.span_id else f"a trace {first.trace_id!r}"
+    place = f" ({first.place})" if first.place else ""
     more = f", and of {len(unknown) - 1} more" if len(unknown) > 1 else ""
     return NotFound(
-        f"Nothing was written: there is no telemetry of {what} ({first.place}){more}.",
-        hint="Leave such rows out (unknown: skip), or take the ids of traces that are stored.",
-        evidence={"unknown": [f"{item.place}: {item.trace_id} {item.span_id or ''}" for item in unknown[:_SHOWN]]},
+        f"Nothing was written: there is no telemetry of {what}{place}{more}.",
+        hint=_SKIP if first.place else _TAKE,
+        evidence={"unknown": [_name_target(item) for item in unknown[:_SHOWN]]},
     )
+
+
+def _name_target(item: Annotation) -> str:
+    target = " ".join(filter(None, (item.trace_id, item.span_id)))
+    return f"{item.place}: {target}" if item.place else target
 
 
 def _read_id(value: object) -> str | None:
