@@ -65,7 +65,8 @@ class Desk:
         return [json.loads(line) for file in files for line in file.read_text().splitlines()]
 
     def make_secret(self, **options: Any) -> str:
-        return self.admin.tokens.create("more", **options).secret
+        name = f"more {len(self.admin.tokens.list())}"
+        return self.admin.tokens.create(name, **options).secret
 
 
 @pytest.fixture
@@ -166,6 +167,17 @@ def test_other_records_keep_the_sender_s_id(
 def test_an_empty_batch_is_a_question_that_is_answered(desk: Desk) -> None:
     answer = desk.post("/ai/spans/publish", {"spans": []})
     assert (answer.status_code, answer.json) == (200, {"accepted": 0, "rejected": 0})
+    assert desk.read_lines() == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("v1/traces", {}), ("v1/logs", {"resourceLogs": []}), ("v1/metrics", 5), ("ai/spans/publish", {"spans": []})],
+)
+def test_an_unknown_project_is_refused_whatever_the_body_is(desk: Desk, path: str, body: Any) -> None:
+    secret = desk.make_secret()
+    assert desk.post(f"/projects/nope/{path}", body, secret=secret).status_code == 404
+    assert desk.post(f"/projects/nope/{path}", body).status_code == 403
     assert desk.read_lines() == []
 
 

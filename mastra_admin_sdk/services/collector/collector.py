@@ -108,11 +108,13 @@ class Collector:
 
         Raises:
             InvalidInput: the body can't be read; nothing was kept.
-            NotFound, AccessDenied: of no resource in it the project is known, or the token's.
+            NotFound, AccessDenied: the project of the claim, or that of every resource, isn't known, or not the
+                token's.
             WriteFailed: the disk is full or failed; sending it again is right.
         """
-        batches, make = _open_request(OtlpSignal(signal), body, json)
         finder, desk = OwnerFinder(self._storage, token, claim or Claim()), _Desk()
+        finder.check()
+        batches, make = _open_request(OtlpSignal(signal), body, json)
         denied: NotFound | AccessDenied | None = None
         for batch in batches:
             try:

@@ -38,6 +38,15 @@ class OwnerFinder:
         self._projects: Sequence[Project] | None = None
         self._deployments: dict[str, Sequence[Deployment]] = {}
 
+    def check(self) -> None:
+        """Refuse what path or header name, whatever the body says; nothing where they name no project.
+
+        Raises:
+            NotFound, AccessDenied: as `find`.
+        """
+        if self._claim.project is not None:
+            self._pick(self._list_projects(), self._claim.project)
+
     def find(self, resource: Mapping[str, Any] | None = None) -> LineOwner:
         """Return whose telemetry it is that comes from a resource.
 
