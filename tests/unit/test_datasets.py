@@ -125,8 +125,12 @@ def test_a_file_brings_the_same_items_back(admin: MastraAdmin, tmp_path: Path, n
 
 def test_datasets_are_found_by_name_or_id_and_deleted(admin: MastraAdmin) -> None:
     dataset = admin.datasets.create("one", frame=[{"input": 1}])
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict) as taken:
         admin.datasets.create("one")
+    assert "another name" in taken.value.hint
+    with pytest.raises(NotFound) as missing:
+        admin.datasets.get("on")
+    assert missing.value.hint == "Did you mean 'one'?"
     with pytest.raises(InvalidInput, match="no name"):
         admin.datasets.create(" ")
     other = admin.datasets.create("two", frame=[{"input": 2}])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mastra_admin_sdk.errors import InvalidInput, NotFound
+from mastra_admin_sdk.errors import Conflict, InvalidInput, NotFound
 from mastra_admin_sdk.models import Dataset, DatasetItem
 from mastra_admin_sdk.services.parts import Parts
 from mastra_admin_sdk.services.telemetry.service import TelemetryService
@@ -169,7 +170,7 @@ class DatasetCollection:
         """
         if not name.strip() or len(name) > _LONGEST_NAME:
             raise InvalidInput(f"{name[:50]!r} is no name for a dataset.", hint=f"1 to {_LONGEST_NAME} characters.")
-        made = self._wrap(self._parts.storage.datasets.create(Dataset(name, description)))
+        made = self._wrap(self._add(Dataset(name, description)))
         try:
             count = made.add(traces, frame=frame, expected=expected) if traces is not None or frame is not None else 0
         except BaseException:
@@ -197,7 +198,7 @@ class DatasetCollection:
             names = {item.id: item for item in repository.list()}
             if reference in names:
                 return self._wrap(names[reference])
-            raise
+            raise _missing(reference, [item.name for item in names.values()]) from None
 
     def list(self) -> Sequence[LiveDataset]:
         """Return all datasets, newest first."""
@@ -227,8 +228,23 @@ class DatasetCollection:
     def __repr__(self) -> str:
         return "<DatasetCollection>"
 
+    def _add(self, dataset: Dataset) -> Dataset:
+        try:
+            return self._parts.storage.datasets.create(dataset)
+        except Conflict as exc:
+            exc.hint = "Choose another name, or add to the one that is there."
+            raise
+
     def _wrap(self, record: Dataset) -> LiveDataset:
         return LiveDataset(record, self._parts, self._telemetry)
+
+
+def _missing(wanted: str, known: Sequence[str]) -> NotFound:
+    if near := difflib.get_close_matches(wanted, known, n=3, cutoff=0.5):
+        hint = f"Did you mean {' or '.join(map(repr, near))}?"
+    else:
+        hint = f"There are: {', '.join(sorted(known)[:10])}." if known else "There is no dataset yet."
+    return NotFound(f"There is no dataset {wanted!r}.", hint=hint)
 
 
 def _list_wanted(traces: Any) -> list[tuple[str, str | None]]:
