@@ -94,6 +94,9 @@ def test_a_token_without_the_scope_sends_nothing(admin: MastraAdmin) -> None:
 
 def test_they_are_found_by_name_and_by_the_beginning_of_an_id(admin: MastraAdmin) -> None:
     one, two = admin.tokens.create("one"), admin.tokens.create("two")
+    with pytest.raises(Conflict, match="'two' already"):
+        admin.tokens.create("two")
+    admin.tokens.revoke(two.token)
     admin.tokens.create("two")
     assert admin.tokens.get("one").id == one.token.id
     assert admin.tokens.get(two.token.id[:8]).id == two.token.id

@@ -82,6 +82,7 @@ class TokenService:
 
         Raises:
             InvalidInput: a scope is none, or project and team are both given.
+            Conflict: an active token has the name.
 
         Example:
             >>> admin.tokens.create("weather app", project="weather-agent").secret
@@ -103,6 +104,8 @@ class TokenService:
         )
         if not token.scopes:
             raise InvalidInput("A token needs a scope.", hint=f"There are: {', '.join(TokenScope)}.")
+        if any(item.name == token.name and is_good(item, utc_now()) for item in self.list()):
+            raise Conflict(f"There is a token {token.name!r} already.", hint="Choose another name, or revoke that one.")
         token = self._parts.storage.tokens.create(token)
         self._record("create", token, scopes=[scope.value for scope in token.scopes], owner=self.name_owner(token))
         return NewToken(token, secret)
