@@ -57,7 +57,9 @@ class ComparisonCard:
         parts += [f"{few} with too few calls to say"] if few else []
         alone = len(self.others) - unclear - few
         parts += [f"{alone} that only one side has"] if alone else []
-        return f"Of {len(self.worse) + len(self.better) + len(self.others)} figures: {', '.join(parts)}."
+        orders = len(self.sequences)
+        also = f"; {orders} order{'' if orders == 1 else 's'} of tools changed" if orders else ""
+        return f"Of {len(self.worse) + len(self.better) + len(self.others)} figures: {', '.join(parts)}{also}."
 
 
 def render_comparison_text(card: ComparisonCard, *, width: int = 80, everything: bool = False) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -88,6 +88,9 @@ def test_times_filters_deployments_and_frames_are_sides_too(admin: MastraAdmin) 
     whole = read_latency(admin.compare("weather", {"deployment": "weather"}))
     assert whole[:3] == (80, 80, 0.0)
     assert read_latency(admin.compare(spans, ("1h", now() + timedelta(hours=1))))[:3] == (80, 80, 0.0)
+    first = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+    label = admin.compare((first, first + timedelta(hours=1)), "weather").a.label
+    assert label == "2026-01-02 03:04 UTC to 2026-01-02 04:04 UTC"
     assert read_latency(admin.compare("weather", "weather", build="weather#1"))[:2] == (40, 40)
     assert admin.compare({"since": "1h", "project": "weather"}, "weather").a.label == "since 1h, project weather"
 

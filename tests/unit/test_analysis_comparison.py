@@ -155,6 +155,7 @@ def test_the_card_says_what_changed_within_80_columns() -> None:
     text = found.text()
     assert max(map(measure, text.splitlines())) <= 80
     assert "2 worse" in text
+    assert re.search(r";\s+\d\s+orders?\s+of\s+tools\s+changed\.", text)
     assert re.search(r"\n  agent planner\n    median time +\d", text)
     assert "cost" not in text
     assert "cost" in found.text(everything=True)

@@ -117,7 +117,10 @@ class Comparison:
             told.append(f"Intervals are of {percent}, for the change from A to B.")
         if judged >= _MANY:
             chance = round(judged * (1 - self.options.confidence))
-            told.append(f"Of {judged} figures with an interval about {chance} would look different by chance alone.")
+            told.append(
+                f"Of {judged} intervals, of figures and of orders of tools, about {chance} would leave zero out "
+                "by chance alone."
+            )
         return tuple(told)
 
     # --- as text ------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mastra_admin_sdk.errors import InvalidInput, NotFound
@@ -79,7 +79,7 @@ class SideReader:
             return Question(_describe_filters(reference), _check_filters(reference))
         if isinstance(reference, tuple) and len(reference) == 2:
             times = dict(zip(("since", "until"), reference, strict=True))
-            return Question(f"{reference[0]} to {reference[1]}", times)
+            return Question(" to ".join(map(_describe_moment, reference)), times)
         if hasattr(reference, "columns") and hasattr(reference, "iloc"):
             return Question(f"{len(reference):,} given spans", {}, reference)
         if isinstance(reference, str) and reference:
@@ -148,6 +148,12 @@ def _check_filters(filters: Mapping[str, Any]) -> dict[str, Any]:
         if name in filters:
             raise InvalidInput(f"{name!r} is no filter for a comparison.", hint="Give it all spans that are meant.")
     return dict(filters)
+
+
+def _describe_moment(moment: Any) -> str:
+    if not isinstance(moment, datetime) or moment.tzinfo is None:
+        return str(moment)
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _describe_filters(filters: Mapping[str, Any]) -> str:
