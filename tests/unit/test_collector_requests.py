@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import json
+import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from mastra_admin_panel import create_app
 from mastra_admin_panel.collector import routes
 from mastra_admin_panel.context import EXTENSION
 from mastra_admin_sdk import MastraAdmin
+from mastra_admin_sdk.errors import InvalidInput
 from mastra_admin_sdk.models import Project, Team
 from mastra_admin_sdk.services.collector.bodies import BodyTooLarge, unpack
 from mastra_admin_sdk.services.telemetry import linefile
@@ -375,6 +377,20 @@ def test_packed_bodies_are_unpacked(desk: Desk) -> None:
         assert desk.post("/ai/spans/publish", packed, Content_Encoding=encoding).status_code == 200
     for damaged in (gzip.compress(body)[:-9], b"\x1f\x8b", b"x", gzip.compress(body) + b"rubbish"):
         assert desk.post("/ai/spans/publish", damaged, Content_Encoding="gzip").status_code == 400
+
+
+def test_a_body_of_many_empty_members_is_refused_at_once() -> None:
+    """Each costs work and none makes the body larger: the limit of its size never ends it."""
+    with pytest.raises(InvalidInput, match="more than 10,000 parts"):
+        unpack(gzip.compress(b"") * 100_000, "gzip", most=64_000_000)
+
+
+def test_a_body_is_read_across_the_pieces_that_it_is_unpacked_in() -> None:
+    random = os.urandom(150_000)
+    for packed in (gzip.compress(random), gzip.compress(random[:70_000]) + gzip.compress(random[70_000:])):
+        assert unpack(packed, "gzip", most=len(random)) == random
+        with pytest.raises(InvalidInput, match="too early"):
+            unpack(packed[:-1], "gzip", most=len(random))
 
 
 def test_a_bomb_is_unpacked_only_up_to_the_limit() -> None:

@@ -10,6 +10,8 @@ from mastra_admin_sdk.errors import InvalidInput
 _ANY_HEADER = 32 + zlib.MAX_WBITS
 _PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 _STEP = 1 << 20
+_PIECE = 1 << 16
+_MOST_MEMBERS = 10_000
 
 
 class BodyTooLarge(InvalidInput):
@@ -56,17 +58,25 @@ def too_large(most: int) -> BodyTooLarge:
 
 def _inflate(body: bytes, most: int) -> bytes:
     parts: list[bytes] = []
-    size, rest = 0, body
-    while rest:  # gzip may hold several members, one behind the other
-        stream = zlib.decompressobj(_ANY_HEADER)
-        while not stream.eof:
-            part = stream.decompress(rest, min(_STEP, most - size + 1))
-            size += len(part)
-            parts.append(part)
+    size, members, stream = 0, 0, None
+    # In pieces, because what zlib leaves over is a copy each time.
+    for start in range(0, len(body), _PIECE):
+        rest = body[start : start + _PIECE]
+        while rest:
+            if stream is None or stream.eof:  # gzip may hold several members, one behind the other
+                members, stream = members + 1, zlib.decompressobj(_ANY_HEADER)
+                if members > _MOST_MEMBERS:
+                    raise zlib.error(f"it is in more than {_MOST_MEMBERS:,} parts")
+            parts.append(stream.decompress(rest, min(_STEP, most - size + 1)))
+            size += len(parts[-1])
             if size > most:
                 raise too_large(most)
-            rest = stream.unconsumed_tail
-            if not part and not rest and not stream.eof:
-                raise zlib.error("it ends too early")
-        rest = stream.unused_data
+            rest = stream.unused_data if stream.eof else stream.unconsumed_tail
+    while stream is not None and not stream.eof:  # what was read, but had no room in the last part
+        parts.append(stream.decompress(b"", min(_STEP, most - size + 1)))
+        size += len(parts[-1])
+        if size > most:
+            raise too_large(most)
+        if not parts[-1] and not stream.eof:
+            raise zlib.error("it ends too early")
     return b"".join(parts)
