@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from flask import Flask
 
+from mastra_admin_sdk.display.text import printable
+
 TONES = {
     "running": "good",
     "succeeded": "good",
@@ -28,7 +30,7 @@ _STEPS = ((60, 1, "s"), (3600, 60, "min"), (86400, 3600, "h"), (float("inf"), 86
 
 def add_filters(app: Flask) -> None:
     """Add the filters to an app's templates."""
-    app.jinja_env.filters.update(ago=ago, moment=format_moment, seconds=format_seconds, tone=tone)
+    app.jinja_env.filters.update(ago=ago, moment=format_moment, printable=printable, seconds=format_seconds, tone=tone)
 
 
 def ago(moment: str, now: datetime | None = None) -> str:

@@ -50,6 +50,14 @@ def test_a_trace_has_a_page_of_its_own(client: FlaskClient, admin: MastraAdmin) 
     assert ".ma-trace" in styles.text
 
 
+def test_a_heading_holds_no_characters_that_turn_text_around(client: FlaskClient, admin: MastraAdmin) -> None:
+    admin.trace.return_value = Trace(TRACE, frame(span("a", name="run \x1b[31m\u202eflow")))  # type: ignore[attr-defined]
+    page = client.get(f"/traces/{TRACE}", base_url=BASE).text
+    assert "<h1>run \ufffd[31m\ufffdflow</h1>" in page
+    assert "\x1b" not in page
+    assert "\u202e" not in page
+
+
 def test_a_trace_that_is_not_there_is_told(client: FlaskClient, admin: MastraAdmin) -> None:
     from mastra_admin_sdk.errors import NotFound
 
