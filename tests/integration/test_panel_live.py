@@ -69,8 +69,10 @@ class Viewer(Client):
         except ConnectionError:
             self.sock.close()
             raise
-        # What arrived together with the answer to the handshake: the library looks at it only when more comes.
-        self.connected = self._handle_events()
+        # What arrived together with the answer to the handshake: the library looks at it only when more comes. It may
+        # be all there is, the farewell included, which the library takes for a handshake that failed.
+        self._handle_events()
+        self.connected = True
 
 
 def follow(panel: RunningPanel, build_id: str, after: int = 0, **headers: str) -> Viewer:
