@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_admin_sdk.errors import InvalidInput
 from mastra_admin_sdk.ports.columns import ANNOTATION_PREFIX
+from mastra_admin_sdk.services.telemetry.values import is_missing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,7 +85,7 @@ def read_annotations(
     Raises:
         InvalidInput: rows can't be used; the message names row and column of the first, its evidence further ones.
     """
-    given = {name: value for name, value in given.items() if not _is_missing(value)}
+    given = {name: value for name, value in given.items() if not is_missing(value)}
     rows = _list_rows(kind, table, given)
     found, faults = [], []
     for place, row in rows:
@@ -110,7 +111,7 @@ def _list_rows(
     wanted = [name for name in kind.columns if name in frame.columns]
     records = frame[wanted].to_dict("records")
     return [
-        (f"row {label!r}", {str(name): value for name, value in record.items() if not _is_missing(value)})
+        (f"row {label!r}", {str(name): value for name, value in record.items() if not is_missing(value)})
         for label, record in zip(frame.index, records, strict=True)
     ]
 
@@ -154,7 +155,7 @@ _NAMES = {Kind.NOTE: "note", Kind.LABEL: "label"}
 
 def _read_text(row: Mapping[str, Any], column: str, most: int) -> str:
     value = row.get(column)
-    if _is_missing(value):
+    if is_missing(value):
         raise ValueError(f"column {column!r}: it is missing")
     if not isinstance(value, str):
         raise ValueError(f"column {column!r}: {value!r} is {type(value).__name__}, not text")
@@ -167,7 +168,7 @@ def _read_text(row: Mapping[str, Any], column: str, most: int) -> str:
 
 def _read_score(row: Mapping[str, Any], column: str) -> float:
     value = row.get(column)
-    if _is_missing(value):
+    if is_missing(value):
         raise ValueError(f"column {column!r}: it is missing")
     if not isinstance(value, Real) and not hasattr(value, "item"):
         raise ValueError(f"column {column!r}: {value!r} is {type(value).__name__}, not a number")
@@ -178,7 +179,7 @@ def _read_score(row: Mapping[str, Any], column: str) -> float:
 
 
 def _read_note(row: Mapping[str, Any], column: str) -> float | str | None:
-    if _is_missing(row.get(column)):
+    if is_missing(row.get(column)):
         return None
     return _read_text(row, column, LONGEST_TEXT) if isinstance(row[column], str) else _read_score(row, column)
 
@@ -197,19 +198,11 @@ _READERS: Mapping[Kind, Callable[[Mapping[str, Any], str], float | str | None]] 
 def _read_metadata(row: Mapping[str, Any]) -> Mapping[str, Any]:
     value = row.get("metadata")
     # A table of spans has their metadata under this name, as JSON text: those say nothing about what is written here.
-    if _is_missing(value) or isinstance(value, str):
+    if is_missing(value) or isinstance(value, str):
         return {}
     if not isinstance(value, Mapping):
         raise ValueError(f"column 'metadata': it is {type(value).__name__}, not a mapping")
     return value
-
-
-def _is_missing(value: object) -> bool:
-    if value is None:
-        return True
-    import pandas as pd
-
-    return bool(pd.api.types.is_scalar(value) and pd.isna(value))  # type: ignore[call-overload]
 
 
 def _find_doubles(found: Iterable[Annotation]) -> list[str]:

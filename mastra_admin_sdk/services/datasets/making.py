@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_admin_sdk.errors import InvalidInput
 from mastra_admin_sdk.models import DatasetItem
-from mastra_admin_sdk.services.telemetry.values import read_value
+from mastra_admin_sdk.services.telemetry.values import is_missing, read_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,7 +115,7 @@ def _read_item(dataset_id: str, row: Mapping[str, Any]) -> DatasetItem:
 
 
 def _read_text(column: str, value: object) -> str | None:
-    if _is_missing(value) or value == "":
+    if is_missing(value) or value == "":
         return None
     if not isinstance(value, str):
         raise ValueError(f"column {column!r}: {value!r} is {type(value).__name__}, not text")
@@ -126,7 +126,7 @@ def _read_text(column: str, value: object) -> str | None:
 
 def _clean(column: str, value: object) -> Any:
     """Return a value as JSON has it."""
-    if _is_missing(value):
+    if is_missing(value):
         return None
     try:
         return json.loads(json.dumps(value, allow_nan=False, default=_simplify))
@@ -140,9 +140,3 @@ def _simplify(value: object) -> Any:
         if callable(method):
             return method()
     raise TypeError(f"{type(value).__name__} is no JSON")
-
-
-def _is_missing(value: object) -> bool:
-    import pandas as pd
-
-    return value is None or bool(pd.api.types.is_scalar(value) and pd.isna(value))  # type: ignore[call-overload]

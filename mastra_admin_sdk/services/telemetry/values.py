@@ -17,3 +17,12 @@ def read_value(text: Any) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return text  # a text that only looks like JSON
+
+
+def is_missing(value: object) -> bool:
+    """True for ``None`` and for what a DataFrame has where there is nothing; never for a list or another object."""
+    if value is None:
+        return True
+    import pandas as pd
+
+    return bool(pd.api.types.is_scalar(value) and pd.isna(value))  # type: ignore[call-overload]

@@ -92,7 +92,7 @@ class _Spool:
 
     def _move(self) -> None:
         with self._file as memory:
-            self._file = cast("IO[bytes]", tempfile.NamedTemporaryFile("w+b"))  # noqa: SIM115
+            self._file = cast("IO[bytes]", tempfile.NamedTemporaryFile("w+b"))  # noqa: SIM115 - __exit__ closes it
             memory.seek(0)
             while piece := memory.read(1 << 20):
                 self._file.write(piece)
