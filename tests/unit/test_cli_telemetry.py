@@ -21,7 +21,8 @@ from mastra_admin_sdk.errors import InvalidInput, QueryError
 from mastra_admin_sdk.ports.observability import SPAN_COLUMNS, TRACE_COLUMNS
 
 TRACE = "6854cc3c" + "0" * 24
-START = pd.Timestamp("2026-11-23T10:00:00.123Z")
+# Two hours ago at every hour of the day: how long ago it was takes its share of a line.
+START = pd.Timestamp.now("UTC").floor("ms") - pd.Timedelta(hours=2)
 
 
 def make_traces(**values: Any) -> pd.DataFrame:
@@ -158,7 +159,8 @@ def test_a_long_result_comes_in_parts() -> None:
 
 
 def test_sql_as_json_is_one_array(command_line: CommandLine) -> None:
-    command_line.store.frames["sql"] = pd.DataFrame({"n": [1, 2], "at": [START, pd.NaT]})
+    moments = [pd.Timestamp("2026-11-23T10:00:00.123Z"), pd.NaT]
+    command_line.store.frames["sql"] = pd.DataFrame({"n": [1, 2], "at": moments})
     for arguments in (["--json"], ["--format", "json"]):
         found = command_line.run("sql", "SELECT 1", *arguments)
         assert json.loads(found.stdout) == [{"n": 1, "at": "2026-11-23T10:00:00.123000+00:00"}, {"n": 2, "at": None}]

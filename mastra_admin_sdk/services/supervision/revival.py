@@ -125,11 +125,12 @@ class Revival:
 
     def _give_up(self, deployment: Deployment, reason: str, last_lines: Sequence[str]) -> None:
         self._path.routes.close(deployment.id)
+        # Before the state: whoever sees that it failed finds out why.
+        self._parts.record("gave_up", "deployment", deployment.id, reason=reason, last_lines=list(last_lines))
         self._parts.storage.deployments.transition(
             deployment.id, DeploymentStatus.FAILED, expected=tuple(DeploymentStatus), status_reason=reason
         )
         self.restarts.clear(deployment.id)
-        self._parts.record("gave_up", "deployment", deployment.id, reason=reason, last_lines=list(last_lines))
 
 
 def _list_missing(deployment: Deployment, serving: Sequence[Process]) -> list[int]:
