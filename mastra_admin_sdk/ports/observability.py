@@ -83,6 +83,8 @@ class TelemetryFilter:
     Of traces, type, status and name are those of the root, thread and user those of the trace, and text, attributes,
     model and entity of any of its spans.
 
+    With ``roots``, spans are only those that begin their trace: one a trace, as a rule.
+
     ``columns`` picks columns; ``order`` is ``newest``, ``oldest`` or, for spans and traces, ``slowest``. ``prices`` say
     what tokens cost; the first that matches counts.
     """
@@ -107,6 +109,7 @@ class TelemetryFilter:
     order: str | None = None
     columns: tuple[str, ...] | None = None
     prices: tuple[Price, ...] = ()
+    roots: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import pytest
 from fixtures.lines import iso, make_chunk, make_line, make_log, make_span, new_trace, now
 
 from mastra_admin_sdk.errors import InvalidInput
-from mastra_admin_sdk.ports.observability import Listing, ObservabilityStore, Stream, TelemetryFilter
+from mastra_admin_sdk.ports.observability import Grouping, Listing, ObservabilityStore, Stream, TelemetryFilter
 
 
 @pytest.fixture(scope="module")
@@ -133,3 +133,19 @@ def test_feedback_has_a_number_where_its_value_is_one(store: ObservabilityStore)
     assert rows[1]["value"] != rows[1]["value"]
     assert len(store.feedback(TelemetryFilter(trace_id=trace, text="KIND"))) == 1
     assert len(store.feedback(TelemetryFilter(trace_id=trace, columns=("label",)))) == 2
+
+
+def test_roots_are_the_spans_that_begin_their_trace(store: ObservabilityStore) -> None:
+    project, start = new_trace(), now()
+    lines = [
+        make_span("ended", trace, span, start, 10, **{"projectId": project, **place})
+        for trace in (new_trace(), new_trace())
+        for span, place in (("a", {"isRootSpan": True}), ("b", {"parentSpanId": "a"}), ("c", {}))
+    ]
+    store.insert([make_chunk(*lines)])
+    roots = TelemetryFilter(project_id=project, roots=True)
+    assert set(store.spans(roots)["span_id"]) == {"a", "c"}
+    assert store.count(Listing.SPANS, roots) == 4
+    assert list(store.latency(roots, Grouping())["count"]) == [4]
+    with pytest.raises(InvalidInput, match="roots"):
+        store.logs(TelemetryFilter(roots=True))

@@ -23,6 +23,8 @@ def match(rows: Iterable[Row], filters: TelemetryFilter, subject: Subject) -> li
     """Return the rows that match a filter."""
     found = match_fields(rows, filters, subject.fields)
     found = within(found, filters, subject.time)
+    if filters.roots:
+        found = [row for row in found if row["is_root"] or not row["parent_span_id"]]
     return search(found, filters, subject)
 
 

@@ -23,15 +23,15 @@ _OF_ALL = ("project", "deployment", "build", "branch", "since", "until", "text",
 _SHAPE = ("limit", "order", "columns", "count", "chunks")
 _OF_SPANS = ("type", "status", "name", "agent", "model", "thread", "user")
 _KNOWN: Mapping[str, tuple[str, ...]] = {
-    Listing.SPANS: _OF_SPANS,
+    Listing.SPANS: (*_OF_SPANS, "roots"),
     Listing.TRACES: _OF_SPANS,
     Listing.LOGS: ("level",),
     Listing.METRICS: ("name", "model"),
     Listing.SCORES: ("name",),
     Listing.FEEDBACK: ("name",),
-    "latency": (*_OF_SPANS, "by", "bucket", "timezone"),
-    "usage": (*_OF_SPANS, "by", "bucket", "timezone"),
-    "errors": tuple(name for name in _OF_SPANS if name != "status"),
+    "latency": (*_OF_SPANS, "roots", "by", "bucket", "timezone"),
+    "usage": (*_OF_SPANS, "roots", "by", "bucket", "timezone"),
+    "errors": (*(name for name in _OF_SPANS if name != "status"), "roots"),
     "threads": _OF_SPANS,
 }
 _SUMMARIES = ("latency", "usage", "errors", "threads")
@@ -96,6 +96,7 @@ class Asker:
             order=words.get("order"),
             columns=_read_names("columns", words["columns"]) if "columns" in words else None,
             prices=self._prices,
+            roots=bool(words.get("roots")),
         )
         filters, is_default = _limit_time(filters, words, question)
         grouping = _read_grouping(words)

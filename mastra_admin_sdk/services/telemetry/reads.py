@@ -29,7 +29,8 @@ class TelemetryReads:
                 as ``"1h"``, dates, aware datetimes or Timestamps; ``since="all"`` has no beginning. What: ``type``,
                 ``status`` (``ok``, ``error``, ``running``), ``name``, ``agent`` (id or name; of a tool or workflow
                 too), ``model``, ``thread``, ``user``, ``trace_id``, each one value or a list; ``text``, in any case;
-                ``attributes={"usage.inputTokens": 12}``. How: ``limit`` (1000; ``None`` for all), ``order``
+                ``attributes={"usage.inputTokens": 12}``; ``roots=True`` leaves out what is inside of
+                other spans. How: ``limit`` (1000; ``None`` for all), ``order``
                 (``newest``, ``oldest``, ``slowest``), ``columns``.
                 ``count=True`` returns how many there are, ``chunks=50_000`` an iterator of DataFrames.
 

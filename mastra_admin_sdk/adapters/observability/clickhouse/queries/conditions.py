@@ -137,8 +137,17 @@ def match(subject: Subject, filters: TelemetryFilter) -> Conditions:
         InvalidInput: the subject doesn't know one of the filters.
     """
     refuse_unknown(subject.name, filters, subject.fields)
-    found = match_fields(subject.fields, filters) + match_time(filters, subject.time)
+    found = match_fields(subject.fields, filters) + match_time(filters, subject.time) + match_roots(subject, filters)
     return found + match_text(subject, filters) + match_attributes(subject, filters) + match_standing(subject)
+
+
+def match_roots(subject: Subject, filters: TelemetryFilter) -> Conditions:
+    """Return what leaves out spans that are inside of others, where that is asked for."""
+    if not filters.roots:
+        return Conditions()
+    if subject is not SPANS:
+        raise InvalidInput(f"The {subject.name} can't be filtered by roots.", hint="Spans can.")
+    return Conditions(("(is_root OR parent_span_id = '')",))
 
 
 def match_standing(subject: Subject) -> Conditions:
