@@ -9,6 +9,7 @@ from mastra_admin_sdk.models import Build, BuildStatus, Deployment, Event, choos
 
 from .history.records import find_builds, frame_builds, frame_deployments, frame_events
 from .objects import LiveBuild, LiveDeployment, Services
+from .overview import DeploymentView, look_at
 from .parts import Parts
 from .references import BuildRef, DeploymentRef, ProjectRef
 from .telemetry.service import Moment, parse_moment
@@ -32,6 +33,10 @@ class DeploymentCollection:
         project_id = self._services.resolver.project(project).id if project is not None else None
         found = self._services.parts.storage.deployments.list(project_id)
         return [LiveDeployment(item, self._services) for item in found]
+
+    def look(self, reference: DeploymentRef) -> DeploymentView:
+        """Return one deployment with its servers as observed just now: each was asked whether it answers."""
+        return look_at(self._services.parts, self._services.resolver.deployment(reference))
 
     def frame(self, project: ProjectRef | None = None) -> pd.DataFrame:
         """Return a row a deployment of a project, or of all, newest first: `columns.DEPLOYMENT_COLUMNS`."""

@@ -127,6 +127,15 @@ def look_around(parts: Parts, ingester: Ingester) -> Overview:
     )
 
 
+def look_at(parts: Parts, deployment: Deployment) -> DeploymentView:
+    """Read the records of one deployment and ask its servers whether they answer."""
+    project = parts.storage.projects.get(deployment.project_id)
+    roles = [name for name in (WATCHER, POLLER) if deployment.watch and parts.leases.holder(name)]
+    errors = read_watch_errors(parts.home, roles) if roles else {}
+    view = _view(parts, parts.storage.teams.get(project.team_id), project, deployment)
+    return replace(view, watch_error=errors.get(deployment.id))
+
+
 def _list_firing(parts: Parts) -> tuple[str, ...]:
     states = parts.storage.alert_states.list(statuses=[AlertStatus.FIRING])
     names = {rule.id: rule.name for rule in parts.storage.alert_rules.list()} if states else {}

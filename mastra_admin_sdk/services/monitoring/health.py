@@ -60,6 +60,14 @@ class HealthService:
             for view in overview.deployments
         ]
 
+    def measure_activities(self, seconds: float) -> Mapping[str, Activity]:
+        """Return what the store says of traces that ended in the last seconds, by the id of the deployment.
+
+        Raises:
+            ObservabilityError: the store can't be asked.
+        """
+        return Measures(self._parts, self._ingester, utc_now()).activity(seconds)
+
     def find_activities(self, seconds: float, *, fresh: bool = False) -> Mapping[str, Activity] | None:
         """Return what the store says of traces; ``None`` when it can't be asked, which must not hide the rest.
 
@@ -68,7 +76,7 @@ class HealthService:
         try:
             if fresh:
                 self._ingester.catch_up()
-            return Measures(self._parts, self._ingester, utc_now()).activity(seconds)
+            return self.measure_activities(seconds)
         except ObservabilityError:
             return None
 

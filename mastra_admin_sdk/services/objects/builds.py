@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mastra_admin_sdk.display.cards import render_build
 from mastra_admin_sdk.display.progress import ProgressPrinter, say_detached
@@ -14,6 +14,7 @@ from mastra_admin_sdk.models import (
     BuildStatus,
     LogLine,
 )
+from mastra_admin_sdk.services.builds.manifests import load_manifest
 from mastra_admin_sdk.services.builds.waiting import OnProgress
 from mastra_admin_sdk.services.environment.service import show_env
 from mastra_admin_sdk.services.history.records import expect_seconds
@@ -60,6 +61,15 @@ class LiveBuild:
     def env(self) -> Mapping[str, str]:
         """The variables it ran with, by name; secret values read ``***``. Empty before it began."""
         return show_env(self._services.parts, self.record.env_snapshot)
+
+    @property
+    def inventory(self) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
+        """What its server said it has when it went live: ``agents``, ``tools`` and ``workflows``, id → fields.
+
+        Empty before that, and for a server that doesn't list them.
+        """
+        found = load_manifest(self._services.parts.home, self.id).get("inventory")
+        return found if isinstance(found, dict) else {}
 
     @property
     def deployment(self) -> LiveDeployment:

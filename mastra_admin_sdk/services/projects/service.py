@@ -162,6 +162,33 @@ class ProjectService:
         """Return a row a project of a team, or of all, newest first: columns of `columns.PROJECT_COLUMNS`."""
         return frame_projects(self._parts.storage, self.list(team))
 
+    def update(self, project: ProjectRef, *, name: str | None = None, default_branch: str | None = None) -> Project:
+        """Rename a project, or choose another default branch; its slug stays, and with it every address.
+
+        Parameters:
+            project: which one.
+            name: for people; as it was unless given.
+            default_branch: what is deployed unless a branch is named; production on it also answers without a branch
+                in its address, from its next deploy or restart on. As it was unless given.
+
+        Raises:
+            NotFound: there is no such project.
+            InvalidInput: that can't be a name or a branch.
+        """
+        found = self._resolver.project(project)
+        wanted = {
+            "name": check_name(name, "project") if name is not None else found.name,
+            "default_branch": check_text(default_branch, "branch", 250)
+            if default_branch is not None
+            else found.default_branch,
+        }
+        changes = {field: value for field, value in wanted.items() if value != getattr(found, field)}
+        if not changes:
+            return found
+        changed = self._parts.storage.projects.update(found.id, **changes)
+        self._parts.record("change", "project", found.id, slug=found.slug, **changes)
+        return changed
+
     def relink(
         self,
         project: ProjectRef,
