@@ -3,7 +3,6 @@
 import { LogView } from "./logview.js";
 import { refreshPage, showConnection } from "./refresh.js";
 import { LogSocket } from "./socket.js";
-import { keepTimes } from "./times.js";
 
 const TONES = { connecting: "wait", connected: "good", disconnected: "bad", complete: "idle", refused: "bad" };
 const SLOWEST_REFRESH_MS = 1000;
@@ -44,7 +43,6 @@ function refuse(error) {
   byId("end").textContent = [error.message, error.hint].filter(Boolean).join(" ");
 }
 
-keepTimes();
 new LogSocket({
   url: byId("lines").dataset.socket,
   pingSeconds: Number(byId("lines").dataset.ping),
