@@ -1,10 +1,11 @@
 """The nouns of MastraAdmin: frozen dataclasses, their states, and the transitions that are allowed.
 
-``states`` has the enumerations, ``entities``, ``alerts``, ``datasets`` and ``tokens`` what the database holds, ``work``
-what sources and runners talk about.
+``states`` has the enumerations, ``entities``, ``alerts``, ``datasets`` and ``tokens`` what the database holds,
+``cursors`` where a page of that ended, ``work`` what sources and runners talk about.
 """
 
 from .alerts import AlertMessage, AlertRule, AlertState
+from .cursors import Cursor
 from .datasets import Dataset, DatasetItem
 from .entities import (
     PHASES,
@@ -76,6 +77,7 @@ __all__ = [
     "BuildRequest",
     "BuildStatus",
     "BuildTrigger",
+    "Cursor",
     "Dataset",
     "DatasetItem",
     "DeliveryStatus",

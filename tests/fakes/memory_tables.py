@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from mastra_admin_sdk.errors import Conflict, ForkedProcess, InvalidInput, NotFound, StaleState, StorageError
-from mastra_admin_sdk.models import EnvVar, utc_now
+from mastra_admin_sdk.models import Cursor, EnvVar, utc_now
 
 Record = TypeVar("Record")
 
@@ -40,6 +40,12 @@ class Memory:
         with self._lock:
             yield
 
+    def owns(self, record: Any, *, project_id: str | None = None, team_id: str | None = None) -> bool:
+        """True when a record's deployment is of all the owners that are given."""
+        by_name = {kind.__name__: table.records for kind, table in self.tables.items()}
+        project = by_name["Project"][by_name["Deployment"][record.deployment_id].project_id]
+        return project_id in (None, project.id) and team_id in (None, project.team_id)
+
     def check_process(self) -> None:
         """Raise `ForkedProcess` in a fork."""
         if os.getpid() != self._pid:
@@ -59,7 +65,7 @@ class MemoryTable(Generic[Record]):
     """Records of one dataclass by id.
 
     ``parents`` maps a field to the class it points to (deleting cascades), ``links`` the same for fields that are
-    emptied instead.
+    emptied instead. ``ties`` order what has the same time: ids, numbers, or ``sequence``, in which they came.
     """
 
     def __init__(
@@ -71,9 +77,11 @@ class MemoryTable(Generic[Record]):
         rules: Sequence[Rule] = (),
         parents: Mapping[str, type] | None = None,
         links: Mapping[str, type] | None = None,
+        ties: tuple[str, ...] = ("id",),
     ) -> None:
         self.memory, self.kind, self.frozen, self.rules = memory, kind, frozen, rules
         self.parents, self.links = dict(parents or {}), dict(links or {})
+        self.ties = ties
         self.records: dict[str, Any] = {}
         self.noun = kind.__name__.lower()
         memory.tables[kind] = self
@@ -103,15 +111,29 @@ class MemoryTable(Generic[Record]):
         return found[0]
 
     def select(
-        self, where: Callable[[Any], bool] = lambda record: True, *, limit: int | None = None, key: str = "created_at"
+        self,
+        where: Callable[[Any], bool] = lambda record: True,
+        *,
+        limit: int | None = None,
+        after: Cursor | None = None,
+        key: str = "created_at",
     ) -> list[Record]:
-        """Return records newest first; of the same time, the one that came last first."""
+        """Return records newest first and, of the same time, by ``ties``; ``after`` a place in that order."""
         if limit is not None and limit < 0:
             raise InvalidInput("A limit can't be negative.")
         with self.memory.locked():
-            newest = [*self.records.values()][::-1]
-            newest.sort(key=lambda record: getattr(record, key), reverse=True)
+            places = {
+                record.id: self._place(number, record, key) for number, record in enumerate(self.records.values())
+            }
+            newest = sorted(self.records.values(), key=lambda record: places[record.id], reverse=True)
+            if after is not None:
+                gone = (after.at, *(after.id if name == "id" else math.inf for name in self.ties))
+                place = (after.at, *places.get(after.id, gone)[1:])
+                newest = [record for record in newest if places[record.id] < place]
             return [record for record in newest if where(record)][:limit]
+
+    def _place(self, number: int, record: Any, key: str) -> tuple[Any, ...]:
+        return (getattr(record, key), *(number if name == "sequence" else getattr(record, name) for name in self.ties))
 
     def update(
         self, record_id: str, changes: Mapping[str, Any], guard: Callable[[Any], None] = lambda record: None

@@ -12,6 +12,7 @@ from mastra_admin_sdk.models import (
     PROCESS_TRANSITIONS,
     Build,
     BuildStatus,
+    Cursor,
     Deployment,
     Process,
     ProcessStatus,
@@ -41,6 +42,7 @@ class FakeBuilds(BuildRepository):
                 )
             ],
             parents={"deployment_id": Deployment},
+            ties=("number", "id"),
         )
 
     def create(self, build: Build) -> Build:
@@ -60,10 +62,13 @@ class FakeBuilds(BuildRepository):
         self,
         deployment_id: str | None = None,
         *,
+        project_id: str | None = None,
+        team_id: str | None = None,
         statuses: Iterable[BuildStatus] | None = None,
         cache_key: str | None = None,
         since: datetime | None = None,
         limit: int | None = None,
+        after: Cursor | None = None,
     ) -> Sequence[Build]:
         wanted = list_statuses(BuildStatus, BuildStatus if statuses is None else statuses)
         return self._table.select(
@@ -72,8 +77,10 @@ class FakeBuilds(BuildRepository):
                 and cache_key in (None, build.cache_key)
                 and (since is None or build.queued_at >= since)
                 and build.status in wanted
+                and self._memory.owns(build, project_id=project_id, team_id=team_id)
             ),
             limit=limit,
+            after=after,
         )
 
     def update(self, build_id: str, *, generation: int | None = None, **changes: Any) -> Build:
@@ -147,6 +154,7 @@ def _list_consequences(to: BuildStatus) -> dict[str, Any]:
 
 class FakeProcesses(ProcessRepository):
     def __init__(self, memory: Memory) -> None:
+        self._memory = memory
         self._table = MemoryTable(
             memory,
             Process,
@@ -171,8 +179,12 @@ class FakeProcesses(ProcessRepository):
         self,
         deployment_id: str | None = None,
         *,
+        project_id: str | None = None,
+        team_id: str | None = None,
         statuses: Iterable[ProcessStatus] | None = None,
         build_id: str | None = None,
+        limit: int | None = None,
+        after: Cursor | None = None,
     ) -> Sequence[Process]:
         wanted = list_statuses(ProcessStatus, ProcessStatus if statuses is None else statuses)
         return self._table.select(
@@ -180,7 +192,10 @@ class FakeProcesses(ProcessRepository):
                 deployment_id in (None, process.deployment_id)
                 and build_id in (None, process.build_id)
                 and process.status in wanted
-            )
+                and self._memory.owns(process, project_id=project_id, team_id=team_id)
+            ),
+            limit=limit,
+            after=after,
         )
 
     def update(self, process_id: str, **changes: Any) -> Process:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mastra_admin_sdk.errors import LeaseLost
-from mastra_admin_sdk.models import Event, Lease, Offset, utc_now
+from mastra_admin_sdk.models import Cursor, Event, Lease, Offset, utc_now
 from mastra_admin_sdk.ports.storage import EventRepository, LeaseRepository, OffsetRepository
 
 from .memory_tables import Memory, MemoryTable, clean, conform
@@ -15,7 +15,8 @@ from .memory_tables import Memory, MemoryTable, clean, conform
 
 class FakeEvents(EventRepository):
     def __init__(self, memory: Memory) -> None:
-        self._table = MemoryTable(memory, Event)
+        self._memory = memory
+        self._table = MemoryTable(memory, Event, ties=("sequence",))
 
     def append(self, event: Event) -> Event:
         return self._table.insert(event)
@@ -29,8 +30,11 @@ class FakeEvents(EventRepository):
         actor: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        team_id: str | None = None,
         limit: int | None = 1000,
+        after: Cursor | None = None,
     ) -> Sequence[Event]:
+        objects = None if team_id is None else _list_objects(self._memory, team_id)
         return self._table.select(
             lambda event: (
                 object_type in (None, event.object_type)
@@ -39,10 +43,22 @@ class FakeEvents(EventRepository):
                 and actor in (None, event.actor)
                 and (since is None or event.time >= since)
                 and (until is None or event.time < until)
+                and (objects is None or event.object_id in objects)
             ),
             limit=limit,
+            after=after,
             key="time",
         )
+
+
+def _list_objects(memory: Memory, team_id: str) -> set[str]:
+    """The ids of a team and of all that it has."""
+    tables = {kind.__name__: [*table.records.values()] for kind, table in memory.tables.items()}
+    projects = {item.id for item in tables["Project"] if item.team_id == team_id}
+    deployments = {item.id for item in tables["Deployment"] if item.project_id in projects}
+    owned = {item.id for name in ("Build", "Schedule") for item in tables[name] if item.deployment_id in deployments}
+    tokens = {item.id for item in tables["Token"] if item.team_id == team_id or item.project_id in projects}
+    return {team_id} | projects | deployments | owned | tokens
 
 
 class FakeLeases(LeaseRepository):

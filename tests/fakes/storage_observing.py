@@ -12,6 +12,7 @@ from mastra_admin_sdk.models import (
     AlertRule,
     AlertState,
     AlertStatus,
+    Cursor,
     Dataset,
     DatasetItem,
     DeliveryStatus,
@@ -53,8 +54,10 @@ class FakeAlertRules(AlertRuleRepository):
     def get_by_name(self, name: str) -> AlertRule:
         return self._table.find(name=name)
 
-    def list(self, *, enabled: bool | None = None) -> Sequence[AlertRule]:
-        return self._table.select(lambda rule: enabled in (None, rule.enabled))
+    def list(
+        self, *, enabled: bool | None = None, limit: int | None = None, after: Cursor | None = None
+    ) -> Sequence[AlertRule]:
+        return self._table.select(lambda rule: enabled in (None, rule.enabled), limit=limit, after=after)
 
     def update(self, rule_id: str, **changes: Any) -> AlertRule:
         return self._table.update(rule_id, changes)
@@ -67,7 +70,11 @@ class FakeAlertMessages(AlertMessageRepository):
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._table = MemoryTable(
-            memory, AlertMessage, frozen=("id", "rule_id", "created_at"), parents={"rule_id": AlertRule}
+            memory,
+            AlertMessage,
+            frozen=("id", "rule_id", "created_at"),
+            parents={"rule_id": AlertRule},
+            ties=("sequence",),
         )
 
     def create(self, message: AlertMessage) -> AlertMessage:
@@ -84,6 +91,7 @@ class FakeAlertMessages(AlertMessageRepository):
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int | None = None,
+        after: Cursor | None = None,
     ) -> Sequence[AlertMessage]:
         wanted = list_statuses(DeliveryStatus, DeliveryStatus if statuses is None else statuses)
         return self._table.select(
@@ -94,6 +102,7 @@ class FakeAlertMessages(AlertMessageRepository):
                 and (until is None or message.created_at < until)
             ),
             limit=limit,
+            after=after,
         )
 
     def list_due(self, at: datetime, *, limit: int) -> Sequence[AlertMessage]:
@@ -176,8 +185,8 @@ class FakeDatasets(DatasetRepository):
     def get_by_name(self, name: str) -> Dataset:
         return self._table.find(name=name)
 
-    def list(self) -> Sequence[Dataset]:
-        return self._table.select()
+    def list(self, *, limit: int | None = None, after: Cursor | None = None) -> Sequence[Dataset]:
+        return self._table.select(limit=limit, after=after)
 
     def update(self, dataset_id: str, **changes: Any) -> Dataset:
         return self._table.update(dataset_id, changes)
@@ -249,8 +258,13 @@ class FakeTokens(TokenRepository):
     def get_by_digest(self, digest: str) -> Token:
         return self._table.find(digest=digest)
 
-    def list(self) -> Sequence[Token]:
-        return self._table.select()
+    def list(
+        self, *, team_id: str | None = None, limit: int | None = None, after: Cursor | None = None
+    ) -> Sequence[Token]:
+        projects = {item.id for item in self._memory.tables[Project].records.values() if item.team_id == team_id}
+        return self._table.select(
+            lambda token: team_id in (None, token.team_id) or token.project_id in projects, limit=limit, after=after
+        )
 
     def update(self, token_id: str, **changes: Any) -> Token:
         return self._table.update(token_id, changes)

@@ -10,6 +10,7 @@ from mastra_admin_sdk.errors import StaleState
 from mastra_admin_sdk.models import (
     DEPLOYMENT_TRANSITIONS,
     Build,
+    Cursor,
     Deployment,
     DeploymentStatus,
     EnvVar,
@@ -36,8 +37,8 @@ class FakeTeams(TeamRepository):
     def get_by_slug(self, slug: str) -> Team:
         return self._table.find(slug=slug)
 
-    def list(self) -> Sequence[Team]:
-        return self._table.select()
+    def list(self, *, limit: int | None = None, after: Cursor | None = None) -> Sequence[Team]:
+        return self._table.select(limit=limit, after=after)
 
     def update(self, team_id: str, **changes: Any) -> Team:
         return self._table.update(team_id, changes)
@@ -87,8 +88,10 @@ class FakeProjects(ProjectRepository):
     def get_by_slug(self, team_id: str, slug: str) -> Project:
         return self._table.find(team_id=team_id, slug=slug)
 
-    def list(self, team_id: str | None = None) -> Sequence[Project]:
-        return self._table.select(lambda project: team_id in (None, project.team_id))
+    def list(
+        self, team_id: str | None = None, *, limit: int | None = None, after: Cursor | None = None
+    ) -> Sequence[Project]:
+        return self._table.select(lambda project: team_id in (None, project.team_id), limit=limit, after=after)
 
     def update(self, project_id: str, **changes: Any) -> Project:
         return self._table.update(project_id, changes)
@@ -113,6 +116,7 @@ class FakeDeployments(DeploymentRepository):
             parents={"project_id": Project},
             links={"current_build_id": Build, "previous_build_id": Build},
         )
+        self._memory = memory
         self._history = _History(self._table, "env_overrides")
 
     def create(self, deployment: Deployment) -> Deployment:
@@ -125,10 +129,25 @@ class FakeDeployments(DeploymentRepository):
         return self._table.find(project_id=project_id, slug=slug)
 
     def list(
-        self, project_id: str | None = None, *, statuses: Iterable[DeploymentStatus] | None = None
+        self,
+        project_id: str | None = None,
+        *,
+        team_id: str | None = None,
+        statuses: Iterable[DeploymentStatus] | None = None,
+        limit: int | None = None,
+        after: Cursor | None = None,
     ) -> Sequence[Deployment]:
         wanted = list_statuses(DeploymentStatus, DeploymentStatus if statuses is None else statuses)
-        return self._table.select(lambda item: project_id in (None, item.project_id) and item.status in wanted)
+        projects = self._memory.tables[Project].records
+        return self._table.select(
+            lambda item: (
+                project_id in (None, item.project_id)
+                and team_id in (None, projects[item.project_id].team_id)
+                and item.status in wanted
+            ),
+            limit=limit,
+            after=after,
+        )
 
     def update(self, deployment_id: str, **changes: Any) -> Deployment:
         return self._table.update(deployment_id, changes)
@@ -150,6 +169,7 @@ class FakeDeployments(DeploymentRepository):
 
 class FakeSchedules(ScheduleRepository):
     def __init__(self, memory: Memory) -> None:
+        self._memory = memory
         self._table = MemoryTable(
             memory, Schedule, frozen=("id", "deployment_id", "created_at"), parents={"deployment_id": Deployment}
         )
@@ -160,8 +180,23 @@ class FakeSchedules(ScheduleRepository):
     def get(self, schedule_id: str) -> Schedule:
         return self._table.get(schedule_id)
 
-    def list(self, deployment_id: str | None = None) -> Sequence[Schedule]:
-        return self._table.select(lambda schedule: deployment_id in (None, schedule.deployment_id))
+    def list(
+        self,
+        deployment_id: str | None = None,
+        *,
+        project_id: str | None = None,
+        team_id: str | None = None,
+        limit: int | None = None,
+        after: Cursor | None = None,
+    ) -> Sequence[Schedule]:
+        return self._table.select(
+            lambda schedule: (
+                deployment_id in (None, schedule.deployment_id)
+                and self._memory.owns(schedule, project_id=project_id, team_id=team_id)
+            ),
+            limit=limit,
+            after=after,
+        )
 
     def update(self, schedule_id: str, **changes: Any) -> Schedule:
         return self._table.update(schedule_id, changes)

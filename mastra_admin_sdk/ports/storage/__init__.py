@@ -2,7 +2,10 @@
 
 Rules for every adapter:
 
-- Lists are newest first.
+- Lists are newest first; of the same moment, the greater id first, unless something else counts (builds have numbers,
+  events an order). ``after`` begins behind a place in that order, ``limit`` ends it: pages of a list neither repeat
+  nor skip what was there, whatever is added meanwhile. A list is one query, by an index.
+- Where a list takes several of deployment, project and team, it is of what all of them own.
 - ``update`` takes field names of the record, returns the new record and always moves ``updated_at`` where there is
   one; an empty update changes nothing; an unknown id raises `NotFound`, an unknown field `InvalidInput`.
 - A change of status goes through ``transition``: a compare-and-set in one statement, so that of two processes only

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from mastra_admin_sdk.models import AlertMessage, AlertRule, AlertState, AlertStatus, DeliveryStatus
+from mastra_admin_sdk.models import AlertMessage, AlertRule, AlertState, AlertStatus, Cursor, DeliveryStatus
 
 
 class AlertRuleRepository(ABC):
@@ -26,7 +26,9 @@ class AlertRuleRepository(ABC):
         """Return a rule or raise `NotFound`."""
 
     @abstractmethod
-    def list(self, *, enabled: bool | None = None) -> Sequence[AlertRule]:
+    def list(
+        self, *, enabled: bool | None = None, limit: int | None = None, after: Cursor | None = None
+    ) -> Sequence[AlertRule]:
         """Return all rules, or those that are switched on or off."""
 
     @abstractmethod
@@ -84,6 +86,7 @@ class AlertMessageRepository(ABC):
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int | None = None,
+        after: Cursor | None = None,
     ) -> Sequence[AlertMessage]:
         """Return messages, of one rule or all, created at ``since`` or later and before ``until``."""
 

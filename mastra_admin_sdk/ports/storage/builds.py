@@ -10,6 +10,7 @@ from typing import Any
 from mastra_admin_sdk.models import (
     Build,
     BuildStatus,
+    Cursor,
     Process,
     ProcessStatus,
     Route,
@@ -40,12 +41,17 @@ class BuildRepository(ABC):
         self,
         deployment_id: str | None = None,
         *,
+        project_id: str | None = None,
+        team_id: str | None = None,
         statuses: Iterable[BuildStatus] | None = None,
         cache_key: str | None = None,
         since: datetime | None = None,
         limit: int | None = None,
+        after: Cursor | None = None,
     ) -> Sequence[Build]:
-        """Return builds, of one deployment or all, of one ``cache_key`` or any, queued at ``since`` or later."""
+        """Return builds, of one deployment, project or team, or all; of one ``cache_key`` or any, queued at ``since``
+        or later. Of the same moment, the greater number is first.
+        """
 
     @abstractmethod
     def update(self, build_id: str, *, generation: int | None = None, **changes: Any) -> Build:
@@ -102,10 +108,14 @@ class ProcessRepository(ABC):
         self,
         deployment_id: str | None = None,
         *,
+        project_id: str | None = None,
+        team_id: str | None = None,
         statuses: Iterable[ProcessStatus] | None = None,
         build_id: str | None = None,
+        limit: int | None = None,
+        after: Cursor | None = None,
     ) -> Sequence[Process]:
-        """Return processes, of one deployment or all."""
+        """Return processes, of one build, deployment, project or team, or all."""
 
     @abstractmethod
     def update(self, process_id: str, **changes: Any) -> Process:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from mastra_admin_sdk.models import Dataset, DatasetItem
+from mastra_admin_sdk.models import Cursor, Dataset, DatasetItem
 
 
 class DatasetRepository(ABC):
@@ -25,7 +25,7 @@ class DatasetRepository(ABC):
         """Return a dataset or raise `NotFound`."""
 
     @abstractmethod
-    def list(self) -> Sequence[Dataset]:
+    def list(self, *, limit: int | None = None, after: Cursor | None = None) -> Sequence[Dataset]:
         """Return all datasets."""
 
     @abstractmethod

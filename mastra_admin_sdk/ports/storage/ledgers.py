@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from mastra_admin_sdk.models import (
+    Cursor,
     Event,
     Lease,
     Offset,
@@ -30,9 +31,15 @@ class EventRepository(ABC):
         actor: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        team_id: str | None = None,
         limit: int | None = 1000,
+        after: Cursor | None = None,
     ) -> Sequence[Event]:
-        """Return events; of a range of time those at ``since`` or later, and before ``until``."""
+        """Return events; of a range of time those at ``since`` or later, and before ``until``. Of the same moment, what
+        was appended last is first.
+
+        With ``team_id`` those about the team and what it has now: its projects, deployments, builds, schedules, tokens.
+        """
 
 
 class LeaseRepository(ABC):

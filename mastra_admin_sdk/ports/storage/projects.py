@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from mastra_admin_sdk.models import (
+    Cursor,
     Deployment,
     DeploymentStatus,
     EnvVar,
@@ -33,7 +34,7 @@ class TeamRepository(ABC):
         """Return a team or raise `NotFound`."""
 
     @abstractmethod
-    def list(self) -> Sequence[Team]:
+    def list(self, *, limit: int | None = None, after: Cursor | None = None) -> Sequence[Team]:
         """Return all teams."""
 
     @abstractmethod
@@ -61,7 +62,9 @@ class ProjectRepository(ABC):
         """Return a project or raise `NotFound`."""
 
     @abstractmethod
-    def list(self, team_id: str | None = None) -> Sequence[Project]:
+    def list(
+        self, team_id: str | None = None, *, limit: int | None = None, after: Cursor | None = None
+    ) -> Sequence[Project]:
         """Return the projects of a team, or all."""
 
     @abstractmethod
@@ -98,9 +101,15 @@ class DeploymentRepository(ABC):
 
     @abstractmethod
     def list(
-        self, project_id: str | None = None, *, statuses: Iterable[DeploymentStatus] | None = None
+        self,
+        project_id: str | None = None,
+        *,
+        team_id: str | None = None,
+        statuses: Iterable[DeploymentStatus] | None = None,
+        limit: int | None = None,
+        after: Cursor | None = None,
     ) -> Sequence[Deployment]:
-        """Return deployments, of one project or all."""
+        """Return deployments, of one project, one team, or all."""
 
     @abstractmethod
     def update(self, deployment_id: str, **changes: Any) -> Deployment:
@@ -140,8 +149,16 @@ class ScheduleRepository(ABC):
         """Return a schedule or raise `NotFound`."""
 
     @abstractmethod
-    def list(self, deployment_id: str | None = None) -> Sequence[Schedule]:
-        """Return schedules, of one deployment or all."""
+    def list(
+        self,
+        deployment_id: str | None = None,
+        *,
+        project_id: str | None = None,
+        team_id: str | None = None,
+        limit: int | None = None,
+        after: Cursor | None = None,
+    ) -> Sequence[Schedule]:
+        """Return schedules, of one deployment, project or team, or all."""
 
     @abstractmethod
     def update(self, schedule_id: str, **changes: Any) -> Schedule:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from mastra_admin_sdk.models import Token
+from mastra_admin_sdk.models import Cursor, Token
 
 
 class TokenRepository(ABC):
@@ -26,8 +26,10 @@ class TokenRepository(ABC):
         """Return a token, also a revoked or expired one, or raise `NotFound`."""
 
     @abstractmethod
-    def list(self) -> Sequence[Token]:
-        """Return all tokens, also revoked and expired ones."""
+    def list(
+        self, *, team_id: str | None = None, limit: int | None = None, after: Cursor | None = None
+    ) -> Sequence[Token]:
+        """Return tokens, also revoked and expired ones: all, or those for one team or a project of it."""
 
     @abstractmethod
     def update(self, token_id: str, **changes: Any) -> Token:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from mastra_admin_sdk.errors import MastraAdminError, StaleState
-from mastra_admin_sdk.models import AlertMessage, AlertRule, AlertState, AlertStatus, DeliveryStatus
+from mastra_admin_sdk.models import AlertMessage, AlertRule, AlertState, AlertStatus, Cursor, DeliveryStatus
 from mastra_admin_sdk.ports.storage import AlertMessageRepository, AlertRuleRepository, AlertStateRepository
 
 from . import tables
@@ -35,9 +35,11 @@ class SqlAlertRules(SqlRepository[AlertRule], AlertRuleRepository):
     def get_by_name(self, name: str) -> AlertRule:
         return self._get(f"the name {name!r}", self.table.c.name == name)
 
-    def list(self, *, enabled: bool | None = None) -> Sequence[AlertRule]:
-        statement = self._select_newest_first()
-        return self._fetch(statement if enabled is None else statement.where(self.table.c.enabled.is_(enabled)))
+    def list(
+        self, *, enabled: bool | None = None, limit: int | None = None, after: Cursor | None = None
+    ) -> Sequence[AlertRule]:
+        statement = self._select_newest_first(after)
+        return self._fetch(statement if enabled is None else statement.where(self.table.c.enabled.is_(enabled)), limit)
 
     def update(self, rule_id: str, **changes: Any) -> AlertRule:
         return self._update(rule_id, changes, conflict=_describe_conflict(changes.get("name")), missing=_NO_SUBJECT)
@@ -115,6 +117,7 @@ class SqlAlertMessages(SqlRepository[AlertMessage], AlertMessageRepository):
 
     table = tables.alert_messages
     codec = _message_codec
+    ties = ("sequence",)
 
     def create(self, message: AlertMessage) -> AlertMessage:
         return self._insert(
@@ -134,9 +137,10 @@ class SqlAlertMessages(SqlRepository[AlertMessage], AlertMessageRepository):
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int | None = None,
+        after: Cursor | None = None,
     ) -> Sequence[AlertMessage]:
         columns = self.table.c
-        statement = self._select_newest_first(columns.sequence.desc())
+        statement = self._select_newest_first(after)
         if rule_id is not None:
             statement = statement.where(columns.rule_id == rule_id)
         if statuses is not None:

@@ -10,12 +10,13 @@ from sqlalchemy import Connection, Update, and_, func, insert, or_, select, upda
 from sqlalchemy.sql import ColumnElement
 
 from mastra_admin_sdk.errors import Conflict, LeaseLost, MastraAdminError, NotFound
-from mastra_admin_sdk.models import BUILD_TRANSITIONS, Build, BuildStatus, ProcessStatus, utc_now
+from mastra_admin_sdk.models import BUILD_TRANSITIONS, Build, BuildStatus, Cursor, ProcessStatus, utc_now
 from mastra_admin_sdk.ports.storage import BuildRepository
 
 from . import tables
 from .repository import Row, StatefulRepository
 from .rows import Codec, encode_statuses
+from .scopes import within
 
 ACTIVE = (BuildStatus.BUILDING.value, BuildStatus.DEPLOYING.value)
 _LARGEST_NUMBER = 2**63 - 1
@@ -27,6 +28,7 @@ class SqlBuilds(StatefulRepository[Build], BuildRepository):
 
     table = tables.builds
     codec = Codec(Build, frozen=_FROZEN)
+    ties = ("number", "id")
     transitions = BUILD_TRANSITIONS
 
     def create(self, build: Build) -> Build:
@@ -49,14 +51,17 @@ class SqlBuilds(StatefulRepository[Build], BuildRepository):
         self,
         deployment_id: str | None = None,
         *,
+        project_id: str | None = None,
+        team_id: str | None = None,
         statuses: Iterable[BuildStatus] | None = None,
         cache_key: str | None = None,
         since: datetime | None = None,
         limit: int | None = None,
+        after: Cursor | None = None,
     ) -> Sequence[Build]:
-        statement = self._select_newest_first(self.table.c.number.desc())
-        if deployment_id is not None:
-            statement = statement.where(self.table.c.deployment_id == deployment_id)
+        owner = self.table.c.deployment_id
+        statement = self._select_newest_first(after)
+        statement = statement.where(*within(owner, deployment_id=deployment_id, project_id=project_id, team_id=team_id))
         if statuses is not None:
             statement = statement.where(self.table.c.status.in_(encode_statuses(BuildStatus, statuses)))
         if cache_key is not None:

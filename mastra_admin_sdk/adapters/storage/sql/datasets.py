@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 
 from mastra_admin_sdk.errors import InvalidInput
-from mastra_admin_sdk.models import Dataset, DatasetItem
+from mastra_admin_sdk.models import Cursor, Dataset, DatasetItem
 from mastra_admin_sdk.ports.storage import DatasetItemRepository, DatasetRepository
 
 from . import tables
@@ -31,8 +31,8 @@ class SqlDatasets(SqlRepository[Dataset], DatasetRepository):
     def get_by_name(self, name: str) -> Dataset:
         return self._get(f"the name {name!r}", self.table.c.name == name)
 
-    def list(self) -> Sequence[Dataset]:
-        return self._fetch(self._select_newest_first())
+    def list(self, *, limit: int | None = None, after: Cursor | None = None) -> Sequence[Dataset]:
+        return self._fetch(self._select_newest_first(after), limit)
 
     def update(self, dataset_id: str, **changes: Any) -> Dataset:
         return self._update(dataset_id, changes, conflict=_describe_conflict(changes.get("name")))

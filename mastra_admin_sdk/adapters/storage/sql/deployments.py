@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from mastra_admin_sdk.models import DEPLOYMENT_TRANSITIONS, Deployment, DeploymentStatus, EnvVar
+from mastra_admin_sdk.models import DEPLOYMENT_TRANSITIONS, Cursor, Deployment, DeploymentStatus, EnvVar
 from mastra_admin_sdk.ports.storage import DeploymentRepository
 
 from . import tables
 from .environments import EnvironmentRepository
 from .repository import StatefulRepository
 from .rows import Codec, encode_statuses
+from .scopes import select_projects
 
 _FROZEN = ("id", "project_id", "status", "env_overrides", "env_version", "created_at", "updated_at")
 _NO_BUILD = "A deployment can only name a build that exists as current or previous."
@@ -43,14 +44,23 @@ class SqlDeployments(StatefulRepository[Deployment], EnvironmentRepository[Deplo
         return self._get(words, columns.project_id == project_id, columns.slug == slug)
 
     def list(
-        self, project_id: str | None = None, *, statuses: Iterable[DeploymentStatus] | None = None
+        self,
+        project_id: str | None = None,
+        *,
+        team_id: str | None = None,
+        statuses: Iterable[DeploymentStatus] | None = None,
+        limit: int | None = None,
+        after: Cursor | None = None,
     ) -> Sequence[Deployment]:
-        statement = self._select_newest_first()
+        columns = self.table.c
+        statement = self._select_newest_first(after)
         if project_id is not None:
-            statement = statement.where(self.table.c.project_id == project_id)
+            statement = statement.where(columns.project_id == project_id)
+        if team_id is not None:
+            statement = statement.where(columns.project_id.in_(select_projects(team_id)))
         if statuses is not None:
-            statement = statement.where(self.table.c.status.in_(encode_statuses(DeploymentStatus, statuses)))
-        return self._fetch(statement)
+            statement = statement.where(columns.status.in_(encode_statuses(DeploymentStatus, statuses)))
+        return self._fetch(statement, limit)
 
     def update(self, deployment_id: str, **changes: Any) -> Deployment:
         conflict = _describe_conflict(changes.get("slug"))

@@ -8,12 +8,13 @@ from typing import Any
 from sqlalchemy import Connection, delete, select
 
 from mastra_admin_sdk.errors import Conflict
-from mastra_admin_sdk.models import PROCESS_TRANSITIONS, Process, ProcessStatus, Route, utc_now
+from mastra_admin_sdk.models import PROCESS_TRANSITIONS, Cursor, Process, ProcessStatus, Route, utc_now
 from mastra_admin_sdk.ports.storage import ProcessRepository, RouteRepository
 
 from . import tables
 from .repository import Row, SqlRepository, StatefulRepository
 from .rows import Codec, encode_statuses
+from .scopes import within
 from .upsert import make_upsert
 
 _FROZEN = ("id", "deployment_id", "build_id", "status", "created_at")
@@ -40,18 +41,23 @@ class SqlProcesses(StatefulRepository[Process], ProcessRepository):
         self,
         deployment_id: str | None = None,
         *,
+        project_id: str | None = None,
+        team_id: str | None = None,
         statuses: Iterable[ProcessStatus] | None = None,
         build_id: str | None = None,
+        limit: int | None = None,
+        after: Cursor | None = None,
     ) -> Sequence[Process]:
         columns = self.table.c
-        statement = self._select_newest_first()
-        if deployment_id is not None:
-            statement = statement.where(columns.deployment_id == deployment_id)
+        statement = self._select_newest_first(after)
+        statement = statement.where(
+            *within(columns.deployment_id, deployment_id=deployment_id, project_id=project_id, team_id=team_id)
+        )
         if build_id is not None:
             statement = statement.where(columns.build_id == build_id)
         if statuses is not None:
             statement = statement.where(columns.status.in_(encode_statuses(ProcessStatus, statuses)))
-        return self._fetch(statement)
+        return self._fetch(statement, limit)
 
     def update(self, process_id: str, **changes: Any) -> Process:
         conflict = _describe_conflict(changes.get("host", "its host"), changes.get("port", "its port"))

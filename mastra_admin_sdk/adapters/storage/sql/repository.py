@@ -6,15 +6,31 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, Delete, RowMapping, Table, Update, delete, insert, literal, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Delete,
+    RowMapping,
+    Table,
+    Update,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.sql import ColumnElement, Select
 
 from mastra_admin_sdk.errors import InvalidInput, MastraAdminError, NotFound, StaleState
-from mastra_admin_sdk.models import utc_now
+from mastra_admin_sdk.models import Cursor, utc_now
 
 from .columns import later
 from .engine import Database
 from .rows import Codec, encode_statuses
+
+_LARGEST = 2**63 - 1
 
 Record = TypeVar("Record")
 Row = RowMapping
@@ -23,10 +39,15 @@ Refusal = Callable[[Row], MastraAdminError]
 
 
 class SqlRepository(Generic[Record]):
-    """Records of one table."""
+    """Records of one table.
+
+    Lists go by the time in the column ``moment``, and of the same time by those in ``ties``, whose last one is unique.
+    """
 
     table: Table
     codec: Codec[Record]
+    moment = "created_at"
+    ties: Sequence[str] = ("id",)
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -46,9 +67,22 @@ class SqlRepository(Generic[Record]):
     def _get_by_id(self, record_id: str) -> Record:
         return self._get(f"the id {record_id!r}", self.table.c.id == record_id)
 
-    def _select_newest_first(self, *then: ColumnElement[Any]) -> Select[Any]:
+    def _select_newest_first(self, after: Cursor | None = None) -> Select[Any]:
+        keys = [self.table.c[name] for name in (self.moment, *self.ties)]
+        statement = select(self.table).order_by(*(key.desc() for key in keys))
+        if after is None:
+            return statement
+        first = literal(after.at, keys[0].type)
+        # One comparison of rows, not of each column by itself: an index leads straight to the place.
+        return statement.where(tuple_(*keys) < tuple_(first, *(self._place(key, after) for key in keys[1:])))
+
+    def _place(self, key: Column[Any], after: Cursor) -> ColumnElement[Any]:
         columns = self.table.c
-        return select(self.table).order_by(columns.created_at.desc(), *then, columns.id.desc())
+        if key is columns.id:
+            return literal(after.id, key.type)
+        known = select(key).where(columns.id == after.id).scalar_subquery()
+        # Of a record that is gone only its time is known: all others of that time come after it.
+        return func.coalesce(known, _LARGEST)
 
     def _fetch(self, statement: Select[Any], limit: int | None = None) -> Sequence[Record]:
         if limit is not None:

@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from mastra_admin_sdk.errors import MastraAdminError, StaleState
-from mastra_admin_sdk.models import Schedule
+from mastra_admin_sdk.models import Cursor, Schedule
 from mastra_admin_sdk.ports.storage import ScheduleRepository
 
 from . import tables
 from .repository import Row, SqlRepository
 from .rows import Codec
+from .scopes import within
 
 _NO_DEPLOYMENT = "A schedule needs a deployment that exists."
 
@@ -30,11 +31,18 @@ class SqlSchedules(SqlRepository[Schedule], ScheduleRepository):
     def get(self, schedule_id: str) -> Schedule:
         return self._get_by_id(schedule_id)
 
-    def list(self, deployment_id: str | None = None) -> Sequence[Schedule]:
-        statement = self._select_newest_first()
-        if deployment_id is not None:
-            statement = statement.where(self.table.c.deployment_id == deployment_id)
-        return self._fetch(statement)
+    def list(
+        self,
+        deployment_id: str | None = None,
+        *,
+        project_id: str | None = None,
+        team_id: str | None = None,
+        limit: int | None = None,
+        after: Cursor | None = None,
+    ) -> Sequence[Schedule]:
+        owner = self.table.c.deployment_id
+        where = within(owner, deployment_id=deployment_id, project_id=project_id, team_id=team_id)
+        return self._fetch(self._select_newest_first(after).where(*where), limit)
 
     def update(self, schedule_id: str, **changes: Any) -> Schedule:
         return self._update(schedule_id, changes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mastra_admin_sdk.models import EnvVar, Project, Team
+from mastra_admin_sdk.models import Cursor, EnvVar, Project, Team
 from mastra_admin_sdk.ports.storage import ProjectRepository, TeamRepository
 
 from . import tables
@@ -29,8 +29,8 @@ class SqlTeams(SqlRepository[Team], TeamRepository):
     def get_by_slug(self, slug: str) -> Team:
         return self._get(f"the slug {slug!r}", self.table.c.slug == slug)
 
-    def list(self) -> Sequence[Team]:
-        return self._fetch(self._select_newest_first())
+    def list(self, *, limit: int | None = None, after: Cursor | None = None) -> Sequence[Team]:
+        return self._fetch(self._select_newest_first(after), limit)
 
     def update(self, team_id: str, **changes: Any) -> Team:
         return self._update(
@@ -63,9 +63,11 @@ class SqlProjects(EnvironmentRepository[Project], ProjectRepository):
         columns = self.table.c
         return self._get(f"the slug {slug!r} in the team {team_id!r}", columns.team_id == team_id, columns.slug == slug)
 
-    def list(self, team_id: str | None = None) -> Sequence[Project]:
-        statement = self._select_newest_first()
-        return self._fetch(statement if team_id is None else statement.where(self.table.c.team_id == team_id))
+    def list(
+        self, team_id: str | None = None, *, limit: int | None = None, after: Cursor | None = None
+    ) -> Sequence[Project]:
+        statement = self._select_newest_first(after)
+        return self._fetch(statement if team_id is None else statement.where(self.table.c.team_id == team_id), limit)
 
     def update(self, project_id: str, **changes: Any) -> Project:
         return self._update(project_id, changes, conflict=_describe_conflict(changes.get("slug")))

@@ -8,12 +8,13 @@ from typing import Any
 
 from sqlalchemy import or_, update
 
-from mastra_admin_sdk.models import Token
+from mastra_admin_sdk.models import Cursor, Token
 from mastra_admin_sdk.ports.storage import TokenRepository
 
 from . import tables
 from .repository import SqlRepository
 from .rows import Codec
+from .scopes import is_for_team
 
 _NO_OWNER = "A token needs a team or project that exists, or none."
 
@@ -34,8 +35,11 @@ class SqlTokens(SqlRepository[Token], TokenRepository):
         # The digest stays out of the message, as what it was made of would.
         return self._get("that digest", self.table.c.digest == digest)
 
-    def list(self) -> Sequence[Token]:
-        return self._fetch(self._select_newest_first())
+    def list(
+        self, *, team_id: str | None = None, limit: int | None = None, after: Cursor | None = None
+    ) -> Sequence[Token]:
+        statement = self._select_newest_first(after)
+        return self._fetch(statement if team_id is None else statement.where(is_for_team(team_id)), limit)
 
     def update(self, token_id: str, **changes: Any) -> Token:
         return self._update(token_id, changes, missing=_NO_OWNER)
