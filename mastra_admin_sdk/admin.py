@@ -209,6 +209,11 @@ class MastraAdmin(
 
     # --- in whose name ------------------------------------------------------------------------------------------------
 
+    @property
+    def actor(self) -> str:
+        """Who is named in the audit log, unless `acting` says otherwise."""
+        return self._parts.actor
+
     def acting(self, *, actor: str | None = None, origin: Origin | str | None = None) -> AbstractContextManager[None]:
         """Record what is done in the ``with`` block under another name: of a person on whose behalf it is done.
 

@@ -1,20 +1,34 @@
 """Who may talk to the panel: Host, Origin, and a token that becomes a session.
 
-The printed link carries the token once; it becomes a cookie (HttpOnly, SameSite=Strict) and leaves the address.
-Programs send ``Authorization: Bearer <token>``.
+The printed link carries the panel's own token once; it becomes a cookie (HttpOnly, SameSite=Strict) and leaves the
+address. An API token opens a session too. Programs send ``Authorization: Bearer <token>``. Whoever it is, they are held
+to the scopes of their token with each request: one that was revoked ends its sessions at once.
 """
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from urllib.parse import urlencode
 
-from flask import Flask, Response, make_response, redirect, render_template, request, session
+from flask import Flask, Response, current_app, g, make_response, redirect, render_template, request, session
 from werkzeug.wrappers import Response as AnyResponse
 
+from mastra_admin_sdk.errors import InvalidToken
 from mastra_admin_sdk.models import TokenScope
 
 from .context import current_panel
 from .hosts import is_allowed_host, is_same_origin
+from .principals import (
+    Need,
+    Principal,
+    can,
+    check_need,
+    find_need,
+    find_principal,
+    make_owner,
+    make_principal,
+    set_principal,
+)
 from .problems import Refused, wants_json
 from .tokens import is_token
 
@@ -22,43 +36,37 @@ _OPEN_ENDPOINTS = frozenset({"static", "health.show_health", "pages.sign_in.show
 _HOOKS = "hooks.receive"
 _COLLECTOR = "collector"
 _METRICS = "metrics.show_metrics"
+_SIGN_OUT = "pages.sign_in.sign_out"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_SIGNED_IN = "signed_in"
+_SESSION_OF = "token"
+_OWN = "own"
+_ACTING = "mastra_admin_acting"
 
 
 def guard(app: Flask) -> None:
-    """Check every request of an app before its view sees it."""
-
-    @app.before_request
-    def check() -> AnyResponse | None:
-        if request.endpoint == _HOOKS or request.blueprint == _COLLECTOR:
-            # Its sender is no browser, comes under the name of a tunnel or proxy, and proves itself with another
-            # secret. No session is looked at.
-            return None
-        if request.endpoint == _METRICS and _may_scrape():
-            return None
-        _check_host()
-        bearer = _is_bearer()
-        _check_origin(bearer)
-        if bearer or request.endpoint in _OPEN_ENDPOINTS:
-            return None
-        given = request.args.get("token")
-        if given is not None and request.method == "GET" and not wants_json():
-            return _enter_by_link(given)
-        return None if is_signed_in() else _ask_to_sign_in()
+    """Check every request of an app before its view sees it, and do what it does in the name of who sent it."""
+    app.before_request(_check)
+    app.teardown_request(_stop_acting)
+    app.context_processor(lambda: {"principal": find_principal(), "can": can})
 
 
 def is_signed_in() -> bool:
-    """True when the request carries a session."""
-    return session.get(_SIGNED_IN) is True
+    """True when the request comes from somebody who has signed in."""
+    return find_principal() is not None
 
 
 def open_session(token: str) -> bool:
-    """Start a session if the token is right."""
-    if not is_token(token, current_panel().options.token):
-        return False
+    """Start a session if the token is right: the panel's own, or an API token that may read."""
+    panel = current_panel()
+    if is_token(token, panel.options.token):
+        opened = _OWN
+    else:
+        principal = _authenticate(token)
+        if principal is None or not principal.can(TokenScope.READ):
+            return False
+        opened = principal.token_id or ""
     session.clear()
-    session[_SIGNED_IN] = True
+    session[_SESSION_OF] = opened
     return True
 
 
@@ -109,29 +117,99 @@ def _check_origin(bearer: bool) -> None:
         )
 
 
-def _is_bearer() -> bool:
+def _check() -> AnyResponse | None:
+    set_principal(None)
+    if request.endpoint == _HOOKS or request.blueprint == _COLLECTOR:
+        # Its sender is no browser, comes under the name of a tunnel or proxy, and proves itself with another
+        # secret. No session is looked at.
+        return None
+    bearer = _read_bearer()
+    # No page of a stranger knows a token of its own, whatever name it comes under: figures are collected so.
+    if request.endpoint != _METRICS or bearer is None or bearer.is_owner:
+        _check_host()
+        _check_origin(bearer is not None)
+    if bearer is None:
+        # Where nobody has to sign in, somebody may have.
+        given = request.args.get("token")
+        if given is not None and request.method == "GET" and not wants_json() and not _is_open():
+            return _enter_by_link(given)
+    principal = bearer or _find_session()
+    if _is_open() or (principal and request.endpoint == _SIGN_OUT):
+        set_principal(principal)
+        return None
+    if principal is None:
+        return _ask_to_sign_in()
+    check_need(principal, _find_need())
+    set_principal(principal)
+    _act_as(principal)
+    return None
+
+
+def _is_open() -> bool:
+    return request.endpoint in _OPEN_ENDPOINTS
+
+
+def _find_need() -> Need:
+    if request.endpoint == _METRICS:
+        return Need(TokenScope.READ, everywhere=True)
+    return find_need(current_app.view_functions.get(request.endpoint or ""), request.method)
+
+
+def _act_as(principal: Principal) -> None:
+    """Name the principal in the audit log for as long as the request lasts."""
+    stack = ExitStack()
+    stack.enter_context(current_panel().admin.acting(actor=principal.name))
+    setattr(g, _ACTING, stack)
+
+
+def _stop_acting(_: BaseException | None) -> None:
+    stack: ExitStack | None = g.pop(_ACTING, None)
+    if stack is not None:
+        stack.close()
+
+
+def _read_bearer() -> Principal | None:
     kind, _, given = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer":
-        return False
+        return None
     if is_token(given.strip(), current_panel().options.token):
-        return True
-    raise Refused(401, "unauthorized", "The token isn't valid.", hint="The panel's token file holds the current one.")
-
-
-def _may_scrape() -> bool:
-    """True for a program with a token of its own: no page of a stranger knows one, whatever name it comes under."""
-    kind, _, given = request.headers.get("Authorization", "").partition(" ")
-    if kind.lower() != "bearer" or is_token(given.strip(), current_panel().options.token):
-        return False
-    token = current_panel().admin.tokens.authenticate(given.strip())
-    if not {TokenScope.READ, TokenScope.ADMIN} & {*token.scopes} or token.team_id or token.project_id:
+        return make_owner(current_panel().admin.actor)
+    principal = _authenticate(given.strip())
+    if principal is None:
         raise Refused(
-            403,
-            "forbidden",
-            f"The token {token.name!r} isn't for the figures of the whole home.",
-            hint='Make one with admin.tokens.create("prometheus", scopes=["read"]).',
+            401, "unauthorized", "The token isn't valid.", hint="It may have been revoked, or may have expired."
         )
-    return True
+    return principal
+
+
+def _authenticate(secret: str) -> Principal | None:
+    """Return who shows a token, ``None`` when it isn't good."""
+    try:
+        token = current_panel().admin.tokens.authenticate(secret)
+    except InvalidToken:
+        return None
+    return make_principal(token, _find_team(token.project_id))
+
+
+def _find_session() -> Principal | None:
+    """Return whose session the request carries. The token behind it is looked up each time: it may be revoked."""
+    opened = session.get(_SESSION_OF)
+    if not isinstance(opened, str):
+        return None
+    admin = current_panel().admin
+    if opened == _OWN:
+        return make_owner(admin.actor)
+    try:
+        token = admin.tokens.check(opened)
+    except InvalidToken:
+        return None
+    return make_principal(token, _find_team(token.project_id))
+
+
+def _find_team(project_id: str | None) -> str | None:
+    if project_id is None:
+        return None
+    return current_panel().admin.storage.projects.get(project_id).team_id
 
 
 def _enter_by_link(given: str) -> AnyResponse:

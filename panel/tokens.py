@@ -36,7 +36,7 @@ def load_token(home: Home) -> str:
 
 def is_token(given: str, token: str) -> bool:
     """True when both are the same; the time it takes tells nothing about the token."""
-    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), token.encode())
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), token.encode())
 
 
 def derive_session_key(token: str) -> bytes:

@@ -155,13 +155,18 @@ class TokenService:
         Raises:
             InvalidToken: it isn't known, has expired or was revoked; which of these isn't told.
         """
-        now = utc_now()
-        found = self._find(secret)
-        if found is None or not is_good(found, now):
-            raise InvalidToken("The token isn't valid.", hint=_MAKE)
-        if found.last_used_at is None or (now - found.last_used_at).total_seconds() >= _USE_SECONDS:
-            self._touch(found)
-        return found
+        return self._use(self._find(secret))
+
+    def check(self, token_id: str) -> Token:
+        """Return the token behind a session that it opened earlier, and note that it was used.
+
+        Raises:
+            InvalidToken: it isn't there any more, has expired or was revoked since.
+        """
+        try:
+            return self._use(self._parts.storage.tokens.get(token_id))
+        except NotFound:
+            return self._use(None)
 
     def describe(self, token: Token) -> dict[str, Any]:
         """Return a token's row in `frame`."""
@@ -183,6 +188,14 @@ class TokenService:
             project = storage.projects.get(token.project_id)
             return f"{storage.teams.get(project.team_id).slug}/{project.slug}"
         return None
+
+    def _use(self, found: Token | None) -> Token:
+        now = utc_now()
+        if found is None or not is_good(found, now):
+            raise InvalidToken("The token isn't valid.", hint=_MAKE)
+        if found.last_used_at is None or (now - found.last_used_at).total_seconds() >= _USE_SECONDS:
+            self._touch(found)
+        return found
 
     def _find(self, secret: str) -> Token | None:
         if not is_secret(secret):
