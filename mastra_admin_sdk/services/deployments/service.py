@@ -214,6 +214,11 @@ class DeploymentService:
         known = self._parts.storage.processes.list(deployment_id)
         return next((item for item in known if replica in (None, item.replica)), None)
 
+    def find_server(self, deployment_id: str, replica: int | None = None) -> Process | None:
+        """Return the process that serves a deployment, or one of its replicas; its newest one when none serves."""
+        serving = (item for item in self.list_serving(deployment_id) if replica in (None, item.replica))
+        return next(serving, None) or self.last_process(deployment_id, replica)
+
     def list_urls(self, deployment: Deployment) -> Sequence[str]:
         """Return the addresses that a deployment answers on, its main one first, its own domains last."""
         project = self._parts.storage.projects.get(deployment.project_id)

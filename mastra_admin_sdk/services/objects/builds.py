@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_admin_sdk.display.cards import render_build
 from mastra_admin_sdk.display.progress import ProgressPrinter, say_detached
-from mastra_admin_sdk.linelog import follow_lines, read_lines
+from mastra_admin_sdk.linelog import LogFile, follow_lines, read_lines
 from mastra_admin_sdk.models import (
     Build,
     BuildStatus,
@@ -111,6 +111,12 @@ class LiveBuild:
         """Cancel it; one that has ended stays as it is."""
         self._services.queue.cancel(self.id)
         return self.refresh()
+
+    @property
+    def log(self) -> LogFile:
+        """Its log, to read any page of it by the numbers of lines, and to search it; however long it is."""
+        path = self.record.log_path
+        return LogFile(Path(path) if path else None, home=self._services.parts.home.path)
 
     def logs(self, after: int = 0) -> Sequence[LogLine]:
         """Return the lines of its log with a number above ``after``."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mastra_admin_sdk.errors import NotFound, RequestFailed
-from mastra_admin_sdk.linelog import follow_lines, read_lines
+from mastra_admin_sdk.linelog import LogFile, follow_lines, read_lines
 from mastra_admin_sdk.models import (
     LogLine,
     Process,
@@ -96,6 +96,19 @@ class Reachable(LiveRecord):
             return not storage.processes.get(process.id).status.is_alive
 
         return (line for line in follow_lines(Path(process.log_path or ""), after, is_over=is_over) if line)
+
+    def find_server(self, replica: int | None = None) -> Process | None:
+        """Return the process that serves it, else its newest one; ``None`` when it never had a server.
+
+        ``replica`` chooses one of several servers by its number; the first that serves unless given.
+        """
+        return self._services.deployments.find_server(self.id, replica)
+
+    def open_log(self, replica: int | None = None) -> LogFile:
+        """Return the log of that process, to read any page of it and to search it; empty when there is none."""
+        process = self.find_server(replica)
+        path = process.log_path if process else None
+        return LogFile(Path(path) if path else None, home=self._services.parts.home.path)
 
     def _newest_process(self, replica: int | None) -> Process:
         process = self._services.deployments.last_process(self.id, replica)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mastra_admin_sdk.linelog import LogFile
 from mastra_admin_sdk.models import Process, ProcessStatus, choose
 from mastra_admin_sdk.services.deployments.servers import ALIVE
 from mastra_admin_sdk.services.history.frames import make_frame
@@ -52,6 +54,14 @@ class ProcessCollection:
 
     def __init__(self, parts: Parts, resolver: Resolver) -> None:
         self._parts, self._resolver = parts, resolver
+
+    def get(self, process_id: str) -> Process:
+        """Return a server by its id, also one that ended; `NotFound` when there is none."""
+        return self._parts.storage.processes.get(process_id)
+
+    def open_log(self, process: Process) -> LogFile:
+        """Return what a server printed, to read any page of it and to search it."""
+        return LogFile(Path(process.log_path) if process.log_path else None, home=self._parts.home.path)
 
     def list(
         self,
