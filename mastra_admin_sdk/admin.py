@@ -167,7 +167,7 @@ class MastraAdmin(
         self.deployments = DeploymentCollection(self._services)
         self.processes = ProcessCollection(parts, resolver)
         self.builds = BuildCollection(self._services)
-        self.events = EventCollection(parts)
+        self.events = EventCollection(parts, resolver)
         self.schedules = ScheduleService(parts, resolver)
         self.webhooks = WebhookService(parts, resolver, deployments)
         self.alerts, self._health, self._figures = monitoring.alerts, monitoring.health, monitoring.figures

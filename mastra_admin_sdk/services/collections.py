@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mastra_admin_sdk.models import Build, BuildStatus, Deployment, Event, choose
+from mastra_admin_sdk.models import Build, BuildStatus, Cursor, DeploymentStatus, Event, choose
 
-from .history.records import find_builds, frame_builds, frame_deployments, frame_events
+from .history.records import frame_builds, frame_deployments, frame_events
 from .objects import LiveBuild, LiveDeployment, Services
 from .overview import DeploymentView, look_at
 from .parts import Parts
-from .references import BuildRef, DeploymentRef, ProjectRef
+from .references import BuildRef, DeploymentRef, ProjectRef, Resolver, TeamRef
 from .telemetry.service import Moment, parse_moment
 
 if TYPE_CHECKING:
@@ -28,10 +28,31 @@ class DeploymentCollection:
         """Return a deployment by id, ``project``, ``project/slug`` or ``team/project/slug``."""
         return LiveDeployment(self._services.resolver.deployment(reference), self._services)
 
-    def list(self, project: ProjectRef | None = None) -> Sequence[LiveDeployment]:
-        """Return the deployments of a project, or all, newest first."""
-        project_id = self._services.resolver.project(project).id if project is not None else None
-        found = self._services.parts.storage.deployments.list(project_id)
+    def list(
+        self,
+        project: ProjectRef | None = None,
+        *,
+        team: TeamRef | None = None,
+        status: DeploymentStatus | str | None = None,
+        limit: int | None = None,
+        after: Cursor | None = None,
+    ) -> Sequence[LiveDeployment]:
+        """Return deployments, newest first.
+
+        Parameters:
+            project, team: whose; all unless given.
+            status: such as ``failed``.
+            limit: how many at most; all unless given.
+            after: only those after a place in that order, such as ``Cursor.of(page[-1])``.
+        """
+        resolver = self._services.resolver
+        found = self._services.parts.storage.deployments.list(
+            resolver.project(project).id if project is not None else None,
+            team_id=resolver.team(team).id if team is not None else None,
+            statuses=[choose(DeploymentStatus, status)] if status is not None else None,
+            limit=limit,
+            after=after,
+        )
         return [LiveDeployment(item, self._services) for item in found]
 
     def look(self, reference: DeploymentRef) -> DeploymentView:
@@ -64,12 +85,14 @@ class BuildCollection:
         deployment: DeploymentRef | None = None,
         *,
         project: ProjectRef | None = None,
+        team: TeamRef | None = None,
         status: BuildStatus | str | None = None,
         since: Moment | None = None,
         limit: int | None = 100,
+        after: Cursor | None = None,
     ) -> Sequence[LiveBuild]:
-        """Return builds, newest first; filters as in `frame`."""
-        found = self._find(project, deployment, status, since, limit)
+        """Return builds, newest first; filters as in `frame`, ``after`` a place such as ``Cursor.of(page[-1])``."""
+        found = self._find(deployment, project, team, status, since, limit, after)
         return [LiveBuild(item, self._services) for item in found]
 
     def frame(
@@ -77,6 +100,7 @@ class BuildCollection:
         *,
         project: ProjectRef | None = None,
         deployment: DeploymentRef | None = None,
+        team: TeamRef | None = None,
         status: BuildStatus | str | None = None,
         since: Moment | None = None,
         limit: int | None = 1000,
@@ -84,7 +108,7 @@ class BuildCollection:
         """Return a row a build, newest first.
 
         Parameters:
-            project, deployment: whose; all unless given.
+            project, deployment, team: whose; all unless given.
             status: such as ``failed``.
             since: those queued after that: ``"7d"``, an aware datetime.
             limit: how many at most; ``None`` for all.
@@ -95,37 +119,36 @@ class BuildCollection:
         Example:
             >>> admin.builds.frame(project="weather-agent", since="7d").groupby("status").total_s.median()
         """
-        found = self._find(project, deployment, status, since, limit)
+        found = self._find(deployment, project, team, status, since, limit)
         return _say_if_cut(frame_builds(self._services.parts.storage, found), limit)
 
     def _find(
         self,
-        project: ProjectRef | None,
         deployment: DeploymentRef | None,
+        project: ProjectRef | None,
+        team: TeamRef | None,
         status: BuildStatus | str | None,
         since: Moment | None,
         limit: int | None,
+        after: Cursor | None = None,
     ) -> Sequence[Build]:
-        storage, resolver = self._services.parts.storage, self._services.resolver
-        owners: Sequence[Deployment] | None = None
-        if deployment is not None:
-            owners = [resolver.deployment(deployment)]
-        elif project is not None:
-            owners = storage.deployments.list(resolver.project(project).id)
-        return find_builds(
-            storage,
-            owners,
+        resolver = self._services.resolver
+        return self._services.parts.storage.builds.list(
+            resolver.deployment(deployment).id if deployment is not None else None,
+            project_id=resolver.project(project).id if project is not None else None,
+            team_id=resolver.team(team).id if team is not None else None,
             statuses=[choose(BuildStatus, status)] if status is not None else None,
             since=parse_moment(since) if since is not None else None,
             limit=limit,
+            after=after,
         )
 
 
 class EventCollection:
     """The audit log."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, parts: Parts, resolver: Resolver) -> None:
+        self._parts, self._resolver = parts, resolver
 
     def list(
         self,
@@ -136,7 +159,9 @@ class EventCollection:
         actor: str | None = None,
         since: Moment | None = None,
         until: Moment | None = None,
+        team: TeamRef | None = None,
         limit: int | None = 1000,
+        after: Cursor | None = None,
     ) -> Sequence[Event]:
         """Return who did what, newest first.
 
@@ -146,7 +171,9 @@ class EventCollection:
             action: such as ``deploy`` or ``set_env``.
             actor: who.
             since, until: a range of time: ``"24h"``, aware datetimes.
+            team: about a team, and what it has now: projects, deployments, builds, schedules, tokens.
             limit: how many at most; ``None`` for all.
+            after: only those after a place in that order, such as ``Cursor.of(page[-1])``.
         """
         return self._parts.storage.events.list(
             object_type=object_type,
@@ -155,7 +182,9 @@ class EventCollection:
             actor=actor,
             since=parse_moment(since) if since is not None else None,
             until=parse_moment(until) if until is not None else None,
+            team_id=self._resolver.team(team).id if team is not None else None,
             limit=limit,
+            after=after,
         )
 
     def frame(self, *, limit: int | None = 1000, **filters: Any) -> pd.DataFrame:

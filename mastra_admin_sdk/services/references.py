@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from mastra_admin_sdk.errors import InvalidInput, NotFound
@@ -12,6 +14,7 @@ from mastra_admin_sdk.ports.storage import AdminStorage
 
 _T = TypeVar("_T")
 _MOST_DIGITS = 100
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 TeamRef = Team | str
 ProjectRef = Project | str
@@ -35,11 +38,15 @@ class Resolver:
     def team(self, reference: Any) -> Team:
         """Return the team that is meant, fresh from the storage."""
         wanted = _key(reference)
+        if found := _read(self._storage.teams.get, wanted):
+            return found
         return _pick("team", wanted, self._storage.teams.list(), lambda team: (team.id, team.slug, team.name))
 
     def project(self, reference: Any) -> Project:
         """Return the project that is meant, fresh from the storage."""
         wanted = _key(reference)
+        if found := _read(self._storage.projects.get, wanted):
+            return found
         teams = {team.id: team.slug for team in self._storage.teams.list()}
         return _pick(
             "project",
@@ -51,6 +58,8 @@ class Resolver:
     def deployment(self, reference: Any) -> Deployment:
         """Return the deployment that is meant, fresh from the storage."""
         wanted = _key(reference)
+        if record := _read(self._storage.deployments.get, wanted):
+            return record
         teams = {team.id: team.slug for team in self._storage.teams.list()}
         projects = {project.id: project for project in self._storage.projects.list()}
 
@@ -141,6 +150,14 @@ def _key(reference: Any) -> str:
     if not isinstance(found, str) or not found:
         raise InvalidInput(f"{reference!r} names nothing.", hint="Give an id, a name, or an object of MastraAdmin.")
     return found
+
+
+def _read(get: Callable[[str], _T], wanted: str) -> _T | None:
+    """Return the record of an id without reading all others; ``None`` for what is no id, or nobody's."""
+    if _ID.fullmatch(wanted):
+        with suppress(NotFound):
+            return get(wanted)
+    return None
 
 
 def _pick(kind: str, wanted: str, items: Sequence[_T], names: Callable[[_T], Sequence[str]]) -> _T:

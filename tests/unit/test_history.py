@@ -20,7 +20,7 @@ from mastra_admin_sdk.services.history.columns import (
     PROJECT_COLUMNS,
     TEAM_COLUMNS,
 )
-from mastra_admin_sdk.services.history.records import expect_seconds, find_builds, frame_builds, frame_events
+from mastra_admin_sdk.services.history.records import expect_seconds, frame_builds, frame_events
 from mastra_admin_sdk.services.supervision.crew import Crew, do_together
 
 
@@ -71,16 +71,6 @@ def test_stats_of_a_build_become_columns(house: House) -> None:
     row = frame_builds(house.storage, [build]).iloc[0]
     assert (row.dependencies_cache, row.output_cache, row.artifact_cache) == ("hit", "miss", "off")
     assert (row.artifact_bytes, row.peak_memory_bytes, row.source_files, row.source_bytes) == (5_000_000_000, 1, 3, 4)
-
-
-def test_builds_of_a_project_are_those_of_all_its_deployments_newest_first(house: House) -> None:
-    project = house.add_project()
-    others = [house.deployments.find_or_create(project, branch=name) for name in ("main", "next")]
-    house.storage.builds.create(Build(house.add_deployment("other").id))
-    made = [house.storage.builds.create(Build(others[place].id)).id for place in (0, 1, 0)]
-    assert [build.id for build in find_builds(house.storage, others)] == made[::-1]
-    assert [build.id for build in find_builds(house.storage, others, limit=2)] == made[:0:-1]
-    assert len(find_builds(house.storage, None)) == 4
 
 
 def test_builds_are_chosen_by_status_and_time(command_line: CommandLine) -> None:

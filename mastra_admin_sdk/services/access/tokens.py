@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from mastra_admin_sdk.errors import Conflict, InvalidInput, InvalidToken, NotFound, StorageError
-from mastra_admin_sdk.models import Token, TokenScope, choose, utc_now
+from mastra_admin_sdk.models import Cursor, Token, TokenScope, choose, utc_now
 from mastra_admin_sdk.services.history.columns import TIME
 from mastra_admin_sdk.services.history.frames import make_frame
 from mastra_admin_sdk.services.parts import Parts
@@ -110,9 +110,18 @@ class TokenService:
         self._record("create", token, scopes=[scope.value for scope in token.scopes], owner=self.name_owner(token))
         return NewToken(token, secret)
 
-    def list(self) -> Sequence[Token]:
-        """Return all tokens, newest first, also revoked and expired ones."""
-        return self._parts.storage.tokens.list()
+    def list(
+        self, *, team: TeamRef | None = None, limit: int | None = None, after: Cursor | None = None
+    ) -> Sequence[Token]:
+        """Return tokens, newest first, also revoked and expired ones.
+
+        Parameters:
+            team: those for a team or one of its projects; all unless given.
+            limit: how many at most; all unless given.
+            after: only those after a place in that order, such as ``Cursor.of(page[-1])``.
+        """
+        team_id = self._resolver.team(team).id if team is not None else None
+        return self._parts.storage.tokens.list(team_id=team_id, limit=limit, after=after)
 
     def frame(self) -> pd.DataFrame:
         """Return a row a token, newest first (`TOKEN_COLUMNS`)."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mastra_admin_sdk.errors import Conflict, InvalidInput, NotFound
-from mastra_admin_sdk.models import Dataset, DatasetItem
+from mastra_admin_sdk.models import Cursor, Dataset, DatasetItem
 from mastra_admin_sdk.services.parts import Parts
 from mastra_admin_sdk.services.telemetry.service import TelemetryService
 from mastra_admin_sdk.services.telemetry.traces import Trace
@@ -200,9 +200,9 @@ class DatasetCollection:
                 return self._wrap(names[reference])
             raise _missing(reference, [item.name for item in names.values()]) from None
 
-    def list(self) -> Sequence[LiveDataset]:
-        """Return all datasets, newest first."""
-        return [self._wrap(record) for record in self._parts.storage.datasets.list()]
+    def list(self, *, limit: int | None = None, after: Cursor | None = None) -> Sequence[LiveDataset]:
+        """Return datasets, newest first: all, or a page of ``limit`` datasets ``after`` a place in that order."""
+        return [self._wrap(record) for record in self._parts.storage.datasets.list(limit=limit, after=after)]
 
     def frame(self) -> pd.DataFrame:
         """Return a row a dataset: ``name``, ``items``, ``description``, ``created_at``, ``updated_at``, ``id``."""

@@ -32,27 +32,6 @@ _LAST = 5
 _FEW = 20
 
 
-def find_builds(
-    storage: AdminStorage,
-    deployments: Iterable[Deployment] | None,
-    *,
-    statuses: Iterable[BuildStatus] | None = None,
-    since: datetime | None = None,
-    limit: int | None = None,
-) -> Sequence[Build]:
-    """Return builds, newest first: of some deployments, or all (``None``)."""
-    if deployments is None:
-        return storage.builds.list(statuses=statuses, since=since, limit=limit)
-    wanted = tuple(statuses) if statuses is not None else None
-    found = [
-        build
-        for deployment in deployments
-        for build in storage.builds.list(deployment.id, statuses=wanted, since=since, limit=limit)
-    ]
-    newest = sorted(found, key=lambda build: build.created_at, reverse=True)
-    return newest if limit is None else newest[:limit]
-
-
 def frame_builds(storage: AdminStorage, builds: Iterable[Build]) -> pd.DataFrame:
     """Return a row a build, in the order given: columns of `BUILD_COLUMNS`."""
     labels = Labels(storage)

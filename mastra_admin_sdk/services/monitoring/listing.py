@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mastra_admin_sdk.errors import InvalidInput, NotFound
-from mastra_admin_sdk.models import AlertMessage, AlertRule, AlertState, AlertStatus, DeliveryStatus
+from mastra_admin_sdk.models import AlertMessage, AlertRule, AlertState, AlertStatus, Cursor, DeliveryStatus
 from mastra_admin_sdk.services.history.frames import make_frame
 from mastra_admin_sdk.services.parts import Parts
 from mastra_admin_sdk.services.telemetry.service import Moment, parse_moment
@@ -28,9 +28,9 @@ class AlertListing:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    def list(self) -> Sequence[AlertRule]:
-        """Return all rules, newest first."""
-        return self._parts.storage.alert_rules.list()
+    def list(self, *, limit: int | None = None, after: Cursor | None = None) -> Sequence[AlertRule]:
+        """Return rules, newest first: all, or a page of ``limit`` rules ``after`` a place in that order."""
+        return self._parts.storage.alert_rules.list(limit=limit, after=after)
 
     def get(self, alert: AlertRef) -> AlertRule:
         """Return a rule by its name, its id, or the beginning of that, eight characters or more."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mastra_admin_sdk.errors import Conflict
-from mastra_admin_sdk.models import Project, SourceProject, SourceType, Team
+from mastra_admin_sdk.models import Cursor, Project, SourceProject, SourceType, Team
 from mastra_admin_sdk.services.deployments.addresses import make_slug
 from mastra_admin_sdk.services.deployments.service import DeploymentService
 from mastra_admin_sdk.services.environment.secrets import change_env
@@ -53,9 +53,9 @@ class TeamService:
         """Return a team by id, slug or name; `NotFound` names near ones."""
         return self._resolver.team(reference)
 
-    def list(self) -> Sequence[Team]:
-        """Return all teams, newest first."""
-        return self._parts.storage.teams.list()
+    def list(self, *, limit: int | None = None, after: Cursor | None = None) -> Sequence[Team]:
+        """Return teams, newest first: all, or a page of ``limit`` teams ``after`` a place in that order."""
+        return self._parts.storage.teams.list(limit=limit, after=after)
 
     def frame(self) -> pd.DataFrame:
         """Return a row a team, newest first: columns of `columns.TEAM_COLUMNS`."""
@@ -154,9 +154,12 @@ class ProjectService:
         """Return a project by id, slug, name or ``team/project``; `NotFound` names near ones."""
         return self._resolver.project(reference)
 
-    def list(self, team: TeamRef | None = None) -> Sequence[Project]:
-        """Return the projects of a team, or all, newest first."""
-        return self._parts.storage.projects.list(self._resolver.team(team).id if team is not None else None)
+    def list(
+        self, team: TeamRef | None = None, *, limit: int | None = None, after: Cursor | None = None
+    ) -> Sequence[Project]:
+        """Return projects of a team, or of all, newest first: all, or a page of ``limit`` ``after`` a place."""
+        team_id = self._resolver.team(team).id if team is not None else None
+        return self._parts.storage.projects.list(team_id, limit=limit, after=after)
 
     def frame(self, team: TeamRef | None = None) -> pd.DataFrame:
         """Return a row a project of a team, or of all, newest first: columns of `columns.PROJECT_COLUMNS`."""

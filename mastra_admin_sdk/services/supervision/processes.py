@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mastra_admin_sdk.linelog import LogFile
-from mastra_admin_sdk.models import Process, ProcessStatus, choose
+from mastra_admin_sdk.models import Cursor, Process, ProcessStatus, choose
 from mastra_admin_sdk.services.deployments.servers import ALIVE
 from mastra_admin_sdk.services.history.frames import make_frame
 from mastra_admin_sdk.services.labels import Labels
 from mastra_admin_sdk.services.parts import Parts
-from mastra_admin_sdk.services.references import DeploymentRef, Resolver
+from mastra_admin_sdk.services.references import DeploymentRef, ProjectRef, Resolver, TeamRef
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,18 +67,29 @@ class ProcessCollection:
         self,
         deployment: DeploymentRef | None = None,
         *,
+        project: ProjectRef | None = None,
+        team: TeamRef | None = None,
         statuses: Iterable[ProcessStatus | str] | None = ALIVE,
+        limit: int | None = None,
+        after: Cursor | None = None,
     ) -> Sequence[Process]:
-        """Return servers of a deployment, or of all, newest first.
+        """Return servers of a deployment, project or team, or of all, newest first.
 
         Parameters:
-            deployment: of which one.
+            deployment, project, team: whose.
             statuses: ``starting``, ``running``, ``draining``, ``exited``; those that haven't exited unless given, and
                 all with ``None``.
+            limit: how many at most; all unless given.
+            after: only those after a place in that order, such as ``Cursor.of(page[-1])``.
         """
-        deployment_id = self._resolver.deployment(deployment).id if deployment is not None else None
-        chosen = None if statuses is None else [choose(ProcessStatus, item) for item in statuses]
-        return self._parts.storage.processes.list(deployment_id, statuses=chosen)
+        return self._parts.storage.processes.list(
+            self._resolver.deployment(deployment).id if deployment is not None else None,
+            project_id=self._resolver.project(project).id if project is not None else None,
+            team_id=self._resolver.team(team).id if team is not None else None,
+            statuses=None if statuses is None else [choose(ProcessStatus, item) for item in statuses],
+            limit=limit,
+            after=after,
+        )
 
     def frame(
         self,

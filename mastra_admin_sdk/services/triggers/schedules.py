@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_OID, uuid5
 
 from mastra_admin_sdk.errors import Conflict, InvalidInput, NotFound, StaleState
-from mastra_admin_sdk.models import Build, BuildTrigger, Deployment, DesiredState, Schedule, utc_now
+from mastra_admin_sdk.models import Build, BuildTrigger, Cursor, Deployment, DesiredState, Schedule, utc_now
 from mastra_admin_sdk.services.actors import Origin, acting
 from mastra_admin_sdk.services.deployments.service import DeploymentService
 from mastra_admin_sdk.services.history.frames import make_frame
 from mastra_admin_sdk.services.leases import HeldLease
 from mastra_admin_sdk.services.parts import Parts
-from mastra_admin_sdk.services.references import DeploymentRef, Resolver, name_deployment
+from mastra_admin_sdk.services.references import DeploymentRef, ProjectRef, Resolver, TeamRef, name_deployment
 
 from .cron import check_cron, check_timezone, find_next
 
@@ -74,10 +74,29 @@ class ScheduleService:
         self._parts.record("create", "schedule", schedule.id, deployment=found.slug, cron=cron, timezone=timezone)
         return schedule
 
-    def list(self, deployment: DeploymentRef | None = None) -> Sequence[Schedule]:
-        """Return the schedules of a deployment, or all, newest first."""
-        found = self._resolver.deployment(deployment).id if deployment is not None else None
-        return self._parts.storage.schedules.list(found)
+    def list(
+        self,
+        deployment: DeploymentRef | None = None,
+        *,
+        project: ProjectRef | None = None,
+        team: TeamRef | None = None,
+        limit: int | None = None,
+        after: Cursor | None = None,
+    ) -> Sequence[Schedule]:
+        """Return the schedules of a deployment, project or team, or all, newest first.
+
+        Parameters:
+            deployment, project, team: whose.
+            limit: how many at most; all unless given.
+            after: only those after a place in that order, such as ``Cursor.of(page[-1])``.
+        """
+        return self._parts.storage.schedules.list(
+            self._resolver.deployment(deployment).id if deployment is not None else None,
+            project_id=self._resolver.project(project).id if project is not None else None,
+            team_id=self._resolver.team(team).id if team is not None else None,
+            limit=limit,
+            after=after,
+        )
 
     def get(self, schedule: Schedule | str) -> Schedule:
         """Return a schedule by its id or the beginning of that, eight characters or more."""
