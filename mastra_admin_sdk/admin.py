@@ -29,6 +29,7 @@ from .services.builds.pipeline import Pipeline
 from .services.builds.queue import BuildQueue
 from .services.builds.waiting import BuildWaiter
 from .services.builds.worker import BuildWorker
+from .services.charts.service import ChartService
 from .services.collections import BuildCollection, DeploymentCollection, EventCollection
 from .services.collector.collector import Collector
 from .services.datasets.collection import DatasetCollection
@@ -167,6 +168,7 @@ class MastraAdmin(
         self.deployments = DeploymentCollection(self._services)
         self.processes = ProcessCollection(parts, resolver)
         self.builds = BuildCollection(self._services)
+        self.charts = ChartService(parts, self._telemetry, self.builds)
         self.events = EventCollection(parts, resolver)
         self.schedules = ScheduleService(parts, resolver)
         self.webhooks = WebhookService(parts, resolver, deployments)

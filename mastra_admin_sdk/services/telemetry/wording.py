@@ -51,9 +51,12 @@ def list_notes(attrs: Mapping[Any, Any], rows: int, words: Words) -> list[str]:
     elif attrs.get("default_since"):
         time = f"{_capitalize(str(attrs.get('question') or 'rows'))} {_describe_range(attrs)}"
         found.append(f"{time}: {words.since} for more, {words.all_times} for all.")
-    if attrs.get("unpriced"):
-        found.append(_UNPRICED[str(attrs["unpriced"])])
-    return found
+    return [*found, *describe_unpriced(attrs.get("unpriced"))]
+
+
+def describe_unpriced(unpriced: object) -> list[str]:
+    """Return that money isn't known, when it isn't: for ``all``, or for ``some`` of what is used."""
+    return [_UNPRICED[str(unpriced)]] if unpriced else []
 
 
 def _describe_cut(attrs: Mapping[Any, Any], name: str, rows: int, words: Words) -> str:

@@ -1,0 +1,1 @@
+"""Charts of what agents did and what builds took."""
