@@ -15,7 +15,7 @@ from fixtures.receiver import Receiver, run_receiver
 from mastra_admin_sdk.errors import Conflict, InvalidInput, NotFound
 from mastra_admin_sdk.models import AlertStatus, DeliveryStatus
 from mastra_admin_sdk.services.monitoring.columns import ALERT_COLUMNS, MESSAGE_COLUMNS, STATE_COLUMNS
-from mastra_admin_sdk.services.monitoring.delivery import post
+from mastra_admin_sdk.services.monitoring.posting import post
 from mastra_admin_sdk.services.triggers.deliveries import is_genuine
 
 

@@ -6,10 +6,7 @@ A message is sent again when it isn't known to have arrived: a receiver may get 
 from __future__ import annotations
 
 import fnmatch
-import http.client
 import logging
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -24,15 +21,13 @@ from mastra_admin_sdk.services.parts import Parts
 from mastra_admin_sdk.services.supervision.crew import do_together
 
 from .messages import make_body, make_headers
+from .posting import TIMEOUT, post
 
 logger = logging.getLogger(__name__)
 
 ROLE = "messenger"
 INTERVAL = 1.0
 """Seconds between two looks at the queue."""
-
-TIMEOUT = 10.0
-"""Seconds that a webhook may take to connect, and again to answer."""
 
 GIVE_UP = timedelta(hours=24)
 _CLAIM = timedelta(seconds=3 * TIMEOUT)
@@ -128,38 +123,6 @@ def check_webhook(url: str, hosts: list[str]) -> str:
             f"Alerts may not be sent to {host}.", hint="The setting alert_hosts lists the hosts that are allowed."
         )
     return url
-
-
-def post(
-    url: str, body: bytes, headers: dict[str, str], *, proxies: dict[str, str], timeout: float = TIMEOUT
-) -> str | None:
-    """Send a POST and return why it failed, ``None`` when it was accepted (2xx). Redirects are not followed.
-
-    What is answered isn't shown to anybody: an address inside the network must not be read out by way of an alert.
-    """
-    request = urllib.request.Request(url, body, headers, method="POST")  # noqa: S310 - checked by check_webhook
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler(proxies), _NoRedirects())
-    try:
-        with opener.open(request, timeout=timeout) as answer:
-            return None if 200 <= answer.status < 300 else f"It answered {answer.status}."
-    except urllib.error.HTTPError as exc:
-        exc.close()
-        if 300 <= exc.code < 400:
-            return f"It answered {exc.code}: redirects are not followed."
-        return f"It answered {exc.code} {http.client.responses.get(exc.code, '')}".rstrip() + "."
-    except TimeoutError:
-        return f"It didn't answer within {timeout:.0f} s."
-    except urllib.error.URLError as exc:
-        if isinstance(exc.reason, TimeoutError):
-            return f"It didn't answer within {timeout:.0f} s."
-        return f"It can't be reached: {getattr(exc.reason, 'strerror', None) or type(exc.reason).__name__}."
-    except (OSError, http.client.HTTPException, ValueError) as exc:
-        return f"It can't be reached: {type(exc).__name__}."
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
 
 
 def _find_proxies(environment: Any) -> dict[str, str]:
