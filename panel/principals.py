@@ -83,7 +83,9 @@ def needs(scope: TokenScope, *, everywhere: bool = False) -> Callable[[_View], _
 
 def find_need(view: Callable[..., Any] | None, method: str) -> Need:
     """Return what a view needs for a method."""
-    declared: Need | None = getattr(inspect.unwrap(view), _NEEDS, None) if view is not None else None
+    # Whichever of the functions around a view was declared.
+    outermost = inspect.unwrap(view, stop=lambda item: hasattr(item, _NEEDS)) if view is not None else None
+    declared: Need | None = getattr(outermost, _NEEDS, None)
     if declared is not None:
         return declared
     if method in _SAFE_METHODS:

@@ -11,7 +11,7 @@ from mastra_admin_sdk import errors
 from mastra_admin_sdk.errors import MastraAdminError
 
 _STATUSES: tuple[tuple[type[MastraAdminError], int], ...] = (
-    (errors.InvalidInput, 400),
+    (errors.InvalidInput, 422),
     (errors.QueryError, 400),
     (errors.NotFound, 404),
     (errors.InvalidToken, 401),

@@ -1,16 +1,17 @@
-"""The JSON API: one blueprint for each noun; each parses, calls the SDK, and shapes."""
+"""The JSON API: one blueprint for each noun; each parses, calls the SDK, and answers with models of `schemas`."""
 
 from __future__ import annotations
 
 from flask import Flask
 
-from . import builds, deployments, health, hooks, metrics, overview, projects, teams
-
 
 def register(app: Flask) -> None:
     """Add the API to an app."""
+    # Here, because the views use what is made of the schemas below this package.
+    from . import builds, deployments, document, health, hooks, metrics, overview, projects, teams
+
     app.register_blueprint(health.blueprint)
     app.register_blueprint(hooks.blueprint)
     app.register_blueprint(metrics.blueprint)
-    for noun in (overview, teams, projects, deployments, builds):
+    for noun in (overview, teams, projects, deployments, builds, document):
         app.register_blueprint(noun.blueprint, url_prefix="/api")

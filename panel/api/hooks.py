@@ -6,6 +6,7 @@ import math
 
 from flask import Blueprint, Response, jsonify, make_response, request, url_for
 
+from mastra_admin_sdk.errors import InvalidInput
 from mastra_admin_sdk.models import Build
 
 from ..context import current_panel
@@ -33,7 +34,11 @@ def receive(project_id: str) -> Response:
     wait = panel.deliveries.take(project.id)
     if wait:
         return _refuse_many(wait)
-    receipt = webhooks.receive(project, headers, body)
+    try:
+        receipt = webhooks.receive(project, headers, body)
+    except InvalidInput as exc:
+        # Its sender made the body as its protocol says: no field of ours to name.
+        raise Refused(400, exc.code, exc.message, hint=exc.hint) from exc
     status = 202 if receipt.builds and not receipt.repeated else 200
     answer = {"message": receipt.message, "builds": [_shape(item) for item in receipt.builds]}
     return make_response(jsonify(**answer, skipped=dict(receipt.skipped)), status)

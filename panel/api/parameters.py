@@ -30,6 +30,6 @@ def read_number(name: str, *, default: int, lowest: int, highest: int = _LARGEST
         shown = f"from {lowest}" + (f" to {highest}" if highest < _LARGEST else " up")
         raise InvalidInput(
             f"The parameter {name} can't be {text[:40]!r}: it takes a whole number {shown}.",
-            evidence={"field": name},
+            evidence={"fields": {name: f"It takes a whole number {shown}."}},
         )
     return number

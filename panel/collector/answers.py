@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response, current_app, request
 
-from mastra_admin_sdk.errors import InvalidToken, MastraAdminError, ObservabilityError, StorageError
+from mastra_admin_sdk.errors import InvalidInput, InvalidToken, MastraAdminError, ObservabilityError, StorageError
 from mastra_admin_sdk.services.collector.bodies import BodyTooLarge, EncodingUnknown
 from mastra_admin_sdk.services.collector.collector import OtlpSignal, Receipt
 
@@ -69,6 +69,9 @@ def _find_status(error: Exception) -> int:
         return 401
     if isinstance(error, ObservabilityError | StorageError):
         return 503
+    if isinstance(error, InvalidInput):
+        # What senders of both protocols know for a body that can't be read; 422 would be new to them.
+        return 400
     return find_status(error) if isinstance(error, MastraAdminError) else 500
 
 
