@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask
 
-from . import builds, overview, sign_in, traces
+from .. import plotly
+from . import builds, deployments, overview, projects, sign_in, teams, traces
 
 
 def register(app: Flask) -> None:
     """Add the pages to an app."""
     pages = Blueprint("pages", __name__)
-    for page in (overview, builds, traces, sign_in):
+    for page in (overview, teams, projects, deployments, builds, traces, sign_in):
         pages.register_blueprint(page.blueprint)
     app.register_blueprint(pages)
+    plotly.register(app)

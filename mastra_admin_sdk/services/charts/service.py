@@ -20,7 +20,7 @@ from mastra_admin_sdk.display.charts.units import Unit, count_things, measure_mo
 from mastra_admin_sdk.errors import InvalidInput
 from mastra_admin_sdk.models import PHASES
 from mastra_admin_sdk.services.parts import Parts
-from mastra_admin_sdk.services.references import DeploymentRef, ProjectRef
+from mastra_admin_sdk.services.references import DeploymentRef, ProjectRef, TeamRef
 from mastra_admin_sdk.services.telemetry.service import TelemetryService
 from mastra_admin_sdk.services.telemetry.wording import describe_unpriced
 
@@ -187,12 +187,13 @@ class ChartService:
         deployment: DeploymentRef | None = None,
         *,
         project: ProjectRef | None = None,
+        team: TeamRef | None = None,
         limit: int = 20,
     ) -> Chart:
         """Return the last builds as bars of the seconds that their phases took.
 
         Parameters:
-            deployment, project: whose; all unless given.
+            deployment, project, team: whose; all unless given.
             limit: how many at most.
 
         Returns:
@@ -200,7 +201,7 @@ class ChartService:
         """
         from mastra_admin_sdk.display.charts.phases import draw_phases
 
-        frame = self._builds.frame(deployment=deployment, project=project, limit=limit)
+        frame = self._builds.frame(deployment=deployment, project=project, team=team, limit=limit)
         drawing = draw_phases(
             _label_builds(frame, with_owner=deployment is None), PHASES, empty="" if len(frame) else "No build yet."
         )
