@@ -5,7 +5,8 @@ distinct values is ``category``, other text ``object`` with ``None`` for "not th
 are milliseconds. `SPAN_COLUMNS` and its like list them.
 
 ``frame.attrs["truncated"]`` says whether the limit cut an answer, and then ``frame.attrs["total"]`` how many rows there
-are in all, or ``None`` where counting would take as long as reading.
+are in all, or ``None`` where counting would take as long as reading. A listing that was cut also has
+``frame.attrs["place"]``: given as ``after``, the next answer begins behind its last row.
 """
 
 from __future__ import annotations
@@ -75,8 +76,8 @@ class Price:
 class TelemetryFilter:
     """What to read. ``None`` means "all"; times are aware, ``since`` inclusive, ``until`` exclusive.
 
-    ``deployment_ids`` is any of several, none matches nothing. ``entity_id`` is the id or the name of an agent, tool or
-    workflow. ``text`` is looked for in any case. ``attributes`` holds what stands at paths such as
+    Of several values any will do; an empty tuple matches nothing. ``entity_id`` is the id or the name of an agent, tool
+    or workflow. ``text`` is looked for in any case. ``attributes`` holds what stands at paths such as
     ``usage.inputTokens`` or ``metadata.plan``: the first word may name a JSON column, else it is in ``attributes``
     (of log lines, scores and feedback ``data``, of metrics ``labels``).
 
@@ -85,13 +86,15 @@ class TelemetryFilter:
 
     With ``roots``, spans are only those that begin their trace: one a trace, as a rule.
 
-    ``columns`` picks columns; ``order`` is ``newest``, ``oldest`` or, for spans and traces, ``slowest``. ``prices`` say
-    what tokens cost; the first that matches counts.
+    ``columns`` picks columns; ``order`` is ``newest``, ``oldest`` or, for spans and traces, ``slowest`` and ``tokens``,
+    for traces also ``cost``, ``spans`` and ``errors``: the most first, and what has none last. ``after`` is the
+    ``place`` of an answer in the same order; counts leave it out of account. ``prices`` say what tokens cost; the first
+    that matches counts.
     """
 
-    project_id: str | None = None
+    project_id: Values | None = None
     deployment_ids: tuple[str, ...] | None = None
-    build_id: str | None = None
+    build_id: Values | None = None
     trace_id: Values | None = None
     type: Values | None = None
     status: Values | None = None
@@ -107,6 +110,7 @@ class TelemetryFilter:
     until: datetime | None = None
     limit: int | None = 1000
     order: str | None = None
+    after: tuple[Any, ...] | None = None
     columns: tuple[str, ...] | None = None
     prices: tuple[Price, ...] = ()
     roots: bool = False

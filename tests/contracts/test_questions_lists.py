@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,8 @@ import pandas as pd
 import pytest
 from fixtures.lines import make_chunk, make_log, make_span, new_trace, now
 
-from mastra_admin_sdk.ports.observability import Listing, ObservabilityStore, Stream, TelemetryFilter
+from mastra_admin_sdk.errors import InvalidInput
+from mastra_admin_sdk.ports.observability import Listing, ObservabilityStore, Price, Stream, TelemetryFilter
 
 COUNT = 25
 
@@ -99,6 +101,83 @@ def test_parts_are_not_disturbed_by_what_arrives_between_them(store: Observabili
     store.insert([make_chunk(newer)])
     found += [span for part in parts for span in part["span_id"]]
     assert found == ["s5", "s4", "s3", "s2", "s1", "s0"]
+
+
+ORDERS = {
+    Listing.SPANS: ("newest", "oldest", "slowest", "tokens"),
+    Listing.LOGS: ("newest", "oldest"),
+    Listing.TRACES: ("newest", "oldest", "slowest", "tokens", "cost", "spans", "errors"),
+}
+
+
+@pytest.mark.parametrize(("listing", "order"), [(each, order) for each in ORDERS for order in ORDERS[each]])
+def test_the_next_answer_begins_behind_the_last_row(
+    store: ObservabilityStore, project: str, listing: Listing, order: str
+) -> None:
+    read = {Listing.SPANS: store.spans, Listing.LOGS: store.logs, Listing.TRACES: store.traces}[listing]
+    key = {Listing.SPANS: "span_id", Listing.LOGS: "message", Listing.TRACES: "trace_id"}[listing]
+    filters = TelemetryFilter(project_id=(project, new_trace()), order=order, limit=None)
+    whole = list(read(filters)[key])
+    for size in (2, 7):
+        found: list[str] = []
+        after: tuple[Any, ...] | None = None
+        while after or not found:
+            frame = read(replace(filters, limit=size, after=after))
+            found.extend(frame[key])
+            after = frame.attrs.get("place")
+        assert found == whole
+        assert "place" not in frame.attrs
+        assert frame.attrs["truncated"] is False
+    rest = [part for frame in store.iterate(listing, replace(filters, after=_find_place(read, filters)), 3)
+            for part in frame[key]]  # fmt: skip
+    assert rest == whole[2:]
+
+
+def test_a_page_says_how_many_rows_all_pages_have(store: ObservabilityStore, project: str) -> None:
+    filters = TelemetryFilter(project_id=project, limit=4)
+    frame = store.spans(replace(filters, after=_find_place(store.spans, filters)))
+    assert (len(frame), frame.attrs["total"]) == (4, COUNT)
+    assert store.count(Listing.SPANS, replace(filters, after=frame.attrs["place"])) == COUNT
+
+
+def test_the_order_of_traces_is_that_of_what_is_shown(store: ObservabilityStore) -> None:
+    project, start = new_trace(), now() - timedelta(minutes=5)
+    lines = []
+    for number in range(1, 6):
+        trace, first = new_trace(), start + timedelta(seconds=number)
+        usage = {"model": "gpt", "usage": {"inputTokens": (number * 3) % 5, "outputTokens": 10}}
+        failed = {"errorInfo": {"message": "no"}} if number % 2 else {}
+        lines += [
+            make_span("ended", trace, f"s{place}", first + timedelta(milliseconds=place), (number * 7) % 5,
+                      type="model_generation", attributes=usage, projectId=project, **failed)
+            for place in range(1, (number * 2) % 5 + 2)
+        ]  # fmt: skip
+    store.insert([make_chunk(*lines)])
+    prices = (Price("gpt", 1.0, 2.0),)
+    for order, column in {"slowest": "duration_ms", "cost": "cost", "spans": "spans", "errors": "errors"}.items():
+        frame = store.traces(TelemetryFilter(project_id=project, order=order, prices=prices, limit=4))
+        values = list(frame[column])
+        assert values == sorted(values, reverse=True), order
+    only = store.traces(TelemetryFilter(project_id=project, order="cost", prices=prices, columns=("name",), limit=2))
+    assert list(only.columns) == ["name"]
+
+
+PLACES: dict[str, tuple[Any, ...]] = {
+    "of-other-keys": (1, "a"),
+    "no-number": ("1", "a", "b"),
+    "no-text": (1, 2, 3),
+    "beyond-all-times": (10**18, "a", "b"),
+}
+
+
+@pytest.mark.parametrize("case", PLACES)
+def test_what_is_no_place_in_a_list_is_refused(store: ObservabilityStore, case: str) -> None:
+    with pytest.raises(InvalidInput, match="no place"):
+        store.spans(TelemetryFilter(after=PLACES[case]))
+
+
+def _find_place(read: Any, filters: TelemetryFilter) -> Any:
+    return read(replace(filters, limit=2)).attrs["place"]
 
 
 def test_an_iterator_that_is_closed_early_leaves_the_store_well(store: ObservabilityStore, project: str) -> None:

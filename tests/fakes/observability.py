@@ -145,7 +145,7 @@ class FakeObservabilityStore(ObservabilityStore):
         return len(self._find(listing, filters))
 
     def iterate(self, listing: Listing, filters: TelemetryFilter, rows: int) -> Iterator[pd.DataFrame]:
-        found = self._find(listing, filters)[: filters.limit]
+        found = _come_after(self._find(listing, filters), listing, filters)[: filters.limit]
         for start in range(0, len(found), rows):
             part = found[start : start + rows]
             yield _answer(part, replace(filters, limit=None), _find_columns(listing))
@@ -192,17 +192,23 @@ class FakeObservabilityStore(ObservabilityStore):
         raise QueryError("Telemetry in memory knows no SQL.")
 
     def _list(self, listing: Listing, filters: TelemetryFilter) -> pd.DataFrame:
-        return _answer(self._find(listing, filters), filters, _find_columns(listing), is_counted=listing != "traces")
+        found = self._find(listing, filters)
+        rows = _come_after(found, listing, filters)
+        frame = _answer(rows, filters, _find_columns(listing), is_counted=listing != "traces")
+        if frame.attrs["truncated"]:
+            frame.attrs |= {"total": len(found)} if frame.attrs["total"] is not None else {}
+            frame.attrs |= {"place": _find_place(rows[filters.limit - 1], listing, filters)} if filters.limit else {}
+        return frame
 
     def _find(self, listing: Listing, filters: TelemetryFilter) -> list[dict[str, Any]]:
         """Return all rows of a listing that match, in their order."""
         if listing is Listing.TRACES:
             queries.build_traces(filters)  # refuses what the store refuses
-            return _sort(self._list_traces(filters), filters, "start_time")
+            return _sort(self._list_traces(filters), listing, filters)
         subject = queries.SPANS if listing is Listing.SPANS else queries.LISTS[listing]
         queries.build_list(subject, filters)
         stored = self._list_spans() if listing is Listing.SPANS else _leave_standing(self._points[_KINDS[listing]])
-        return _sort(questions.match(stored, filters, subject), filters, subject.time)
+        return _sort(questions.match(stored, filters, subject), listing, filters)
 
     def _list_traces(self, filters: TelemetryFilter) -> list[dict[str, Any]]:
         fields = queries.SPANS.fields
@@ -345,10 +351,38 @@ def _find_end(line: dict[str, Any], data: dict[str, Any], row: dict[str, Any]) -
     return end
 
 
-def _sort(rows: list[dict[str, Any]], filters: TelemetryFilter, time: str) -> list[dict[str, Any]]:
-    if filters.order == "slowest":
-        return sorted(rows, key=lambda row: -(row["duration_ms"] if row["duration_ms"] is not None else -1e18))
-    return sorted(rows, key=lambda row: row[time], reverse=filters.order in {None, "newest"})
+def _sort(rows: list[dict[str, Any]], listing: Listing, filters: TelemetryFilter) -> list[dict[str, Any]]:
+    return sorted(rows, key=lambda row: _rank(_find_place(row, listing, filters), filters))
+
+
+def _come_after(rows: list[dict[str, Any]], listing: Listing, filters: TelemetryFilter) -> list[dict[str, Any]]:
+    if not filters.after:
+        return rows
+    last = _rank(filters.after, filters)
+    return [row for row in rows if _rank(_find_place(row, listing, filters), filters) > last]
+
+
+def _rank(place: tuple[Any, ...], filters: TelemetryFilter) -> tuple[Any, ...]:
+    return (place[0] if filters.order == "oldest" else -place[0], *place[1:])
+
+
+def _find_place(row: dict[str, Any], listing: Listing, filters: TelemetryFilter) -> tuple[Any, ...]:
+    keys = {Listing.SPANS: ("span_id", "trace_id"), Listing.TRACES: ("trace_id",)}.get(listing, ("id",))
+    return (_MEASURES.get(filters.order or "", _find_moment)(row), *(row[key] for key in keys))
+
+
+def _find_moment(row: dict[str, Any]) -> int:
+    moment = row["timestamp"] if "timestamp" in row else row["start_time"]
+    return int((moment - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(milliseconds=1))
+
+
+_MEASURES: Mapping[str, Callable[[dict[str, Any]], int]] = {
+    "slowest": lambda row: int(-(10**12) if row["duration_ms"] is None else row["duration_ms"]),
+    "tokens": lambda row: (row["input_tokens"] or 0) + (row["output_tokens"] or 0),
+    "cost": lambda row: -1 if row["cost"] is None else round(row["cost"] * 10**9),
+    "spans": lambda row: int(row["spans"]),
+    "errors": lambda row: int(row["errors"]),
+}
 
 
 def _answer(

@@ -50,7 +50,7 @@ class Answers(ObservabilityStore):
         """Return spans."""
         running, total = self._look_around(filters)
         statement = queries.build_list(queries.SPANS, filters, running=running)
-        frame = self._read("Reading spans", statement, queries.pick_columns(filters, SPAN_COLUMNS))
+        frame = self._read_page("Reading spans", statement, queries.pick_columns(filters, SPAN_COLUMNS), filters)
         if total is not None and running:
             # Those that run were not counted with the others: as a rule there are none, or few.
             return self._cut(frame, filters, lambda: self.count(Listing.SPANS, filters))
@@ -75,7 +75,9 @@ class Answers(ObservabilityStore):
     def traces(self, filters: TelemetryFilter) -> pd.DataFrame:
         """Return a row a trace."""
         statement = queries.build_traces(filters, running=self._has_open_spans())
-        return self._group("Reading traces", statement, filters, TRACE_COLUMNS)
+        columns = queries.pick_columns(filters, TRACE_COLUMNS)
+        frame = self._read_page("Reading traces", statement, columns, filters)
+        return self._cut(frame, filters, lambda: None)
 
     def trace(self, trace_id: str) -> pd.DataFrame:
         """Return all spans of one trace."""
@@ -165,7 +167,7 @@ class Answers(ObservabilityStore):
     def _list(self, listing: Listing, filters: TelemetryFilter) -> pd.DataFrame:
         subject = _find_subject(listing)
         columns = queries.pick_columns(filters, subject.columns)
-        frame = self._read(f"Reading {listing}", queries.build_list(subject, filters), columns)
+        frame = self._read_page(f"Reading {listing}", queries.build_list(subject, filters), columns, filters)
         return self._cut(frame, filters, lambda: self.count(listing, filters) if _is_quick(filters) else None)
 
     def _group(self, what: str, statement: Statement, filters: TelemetryFilter, columns: Sequence[str]) -> pd.DataFrame:
@@ -175,7 +177,7 @@ class Answers(ObservabilityStore):
     def _iterate_pages(self, subject: queries.Subject, filters: TelemetryFilter, rows: int) -> Iterator[pd.DataFrame]:
         columns = queries.pick_columns(filters, subject.columns)
         keys = [f"{queries.KEY}{place}" for place in range(len(subject.key) + 1)]
-        left, after = filters.limit, ()
+        left, after = filters.limit, filters.after or ()
         while left is None or left > 0:
             page = queries.Page(rows if left is None else min(rows, left), after)
             running = subject is queries.SPANS and self._has_open_spans()
@@ -238,6 +240,17 @@ class Answers(ObservabilityStore):
 
     def _read(self, what: str, statement: Statement, columns: Sequence[str]) -> pd.DataFrame:
         return self._ask(what, statement, lambda client, call: _make_frame(client.query_arrow(**call), columns))
+
+    def _read_page(
+        self, what: str, statement: Statement, columns: Sequence[str], filters: TelemetryFilter
+    ) -> pd.DataFrame:
+        """Return rows; of more than the limit with the place of the last that will be left."""
+        table = self._read_arrow(what, statement)
+        frame = _make_frame(table, columns)
+        if filters.limit and table.num_rows > filters.limit:
+            keys = [name for name in table.column_names if name.startswith(queries.KEY)]
+            frame.attrs["place"] = tuple(table.column(key)[filters.limit - 1].as_py() for key in keys)
+        return frame
 
     def _read_arrow(self, what: str, statement: Statement) -> Any:
         return self._ask(what, statement, lambda client, call: client.query_arrow(**call))

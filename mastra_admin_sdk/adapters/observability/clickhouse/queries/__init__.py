@@ -19,6 +19,7 @@ from .lists import build_list as build_list
 from .lists import build_look_around as build_look_around
 from .lists import build_open_count as build_open_count
 from .lists import build_rejects as build_rejects
+from .lists import find_page as find_page
 from .selections import list_expressions as list_expressions
 from .selections import pick_columns as pick_columns
 from .traces import build_threads as build_threads

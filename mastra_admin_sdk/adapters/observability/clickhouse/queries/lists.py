@@ -14,6 +14,7 @@ from typing import Any
 
 from mastra_admin_sdk.adapters.observability.clickhouse.frames import TRAVELLING
 from mastra_admin_sdk.adapters.observability.clickhouse.parameters import Statement
+from mastra_admin_sdk.errors import InvalidInput
 from mastra_admin_sdk.ports.observability import REJECT_COLUMNS, TelemetryFilter
 
 from .conditions import FINISHED, RUNNING, SPANS, Conditions, Subject, format_time, match
@@ -27,29 +28,36 @@ KEY = "key_"
 """Begins the names of the columns of a page that say where a row stands."""
 
 _OPEN = "(SELECT count() FROM mastra_admin_spans_open)"
-_NO_DURATION = -1_000_000_000_000
+NO_DURATION = -1_000_000_000_000
+ALL_TOKENS = "ifNull(input_tokens, 0) + ifNull(output_tokens, 0)"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FARTHEST = 10**14
+"""In milliseconds it is the year 5138."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A part of a list: at most some rows, behind a row with some key, or from the beginning."""
+    """A part of a list: at most some rows, or all, behind a row with some key, or from the beginning."""
 
-    rows: int
+    rows: int | None
     after: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """By what a list is ordered, and in which direction: its first key; the others tell rows apart."""
+    """By what a list is ordered, and in which direction: its first key; the others tell rows apart.
+
+    ``columns`` are those that its expression needs; without any it is a time, which travels as milliseconds.
+    """
 
     expression: str
     direction: str
+    columns: tuple[str, ...] = ()
 
     @property
     def is_by_time(self) -> bool:
-        """True when it is a time, which travels as milliseconds."""
-        return not self.expression.startswith("ifNull(")
+        """True when it is a time."""
+        return not self.columns
 
 
 def build_list(
@@ -59,18 +67,21 @@ def build_list(
 
     Parameters:
         running: False when there are no running spans at the moment, which saves looking for them.
-        page: which part is wanted; it has the columns `KEY` besides.
+        page: which part is wanted, instead of what the filter says.
+
+    An answer with a limit has the columns `KEY` besides.
     """
     columns = pick_columns(filters, subject.columns)
     order = find_list_order(subject, filters)
-    conditions = match(subject, filters) + _come_after(subject, order, page)
-    rows = page.rows if page else None if filters.limit is None else filters.limit + 1
+    page = page or find_page(filters)
+    conditions = match(subject, filters) + come_after(order, subject.key, page.after)
+    rows = page.rows
     tables = list_sources(filters.status, running) if subject is SPANS else (subject.table,)
-    selected = select_columns(subject, columns) + (f", {_select_keys(subject, order)}" if page else "")
+    selected = select_columns(subject, columns) + (f", {select_keys(order, subject.key)}" if rows is not None else "")
     tail = f" ORDER BY {', '.join([f'{order.expression} {order.direction}', *subject.key])}"
     if rows is not None:
         tail += f" LIMIT {rows}"
-    needed = _name_needed(subject, columns)
+    needed = _name_needed(subject, columns, order)
     parts = [f"SELECT {needed} FROM {table}{_cut(conditions, order, table, rows).where}{tail}" for table in tables]
     if len(parts) > 1:
         parts = [f"SELECT * FROM ({part})" for part in parts]
@@ -117,7 +128,8 @@ def find_list_order(subject: Subject, filters: TelemetryFilter) -> Order:
     orders = {name: Order(subject.time, direction) for name, direction in TIME_ORDERS.items()}
     if subject is SPANS:
         # Spans that run come behind all that have ended.
-        orders["slowest"] = Order(f"ifNull(duration_ms, {_NO_DURATION})", "DESC")
+        orders["slowest"] = Order(f"ifNull(duration_ms, {NO_DURATION})", "DESC", ("duration_ms",))
+        orders["tokens"] = Order(ALL_TOKENS, "DESC", ("input_tokens", "output_tokens"))
     return find_order(filters, orders)
 
 
@@ -129,27 +141,40 @@ def select_columns(subject: Subject, columns: Sequence[str]) -> str:
     return ", ".join(stored.get(name) or list_expressions([name]) for name in columns)
 
 
-def _name_needed(subject: Subject, columns: Sequence[str]) -> str:
+def _name_needed(subject: Subject, columns: Sequence[str], order: Order) -> str:
     names = {"author": "data", **({"label": "value"} if subject.name == "feedback" else {})}
     stored = [names.get(name, name) for name in columns]
-    duration = ["duration_ms"] if subject is SPANS else []
-    return ", ".join(dict.fromkeys([*stored, subject.time, *duration, *subject.key]))
+    return ", ".join(dict.fromkeys([*stored, subject.time, *order.columns, *subject.key]))
 
 
-def _select_keys(subject: Subject, order: Order) -> str:
+def find_page(filters: TelemetryFilter) -> Page:
+    """Return the part of a list that a filter asks for, with one row more: it tells whether there is more."""
+    return Page(None if filters.limit is None else filters.limit + 1, filters.after or ())
+
+
+def select_keys(order: Order, key: Sequence[str]) -> str:
+    """Return the columns `KEY`: where each row stands."""
     first = f"toUnixTimestamp64Milli({order.expression})" if order.is_by_time else order.expression
-    return ", ".join(f"{key} AS {KEY}{place}" for place, key in enumerate([first, *subject.key]))
+    return ", ".join(f"{part} AS {KEY}{place}" for place, part in enumerate([first, *key]))
 
 
-def _come_after(subject: Subject, order: Order, page: Page | None) -> Conditions:
-    if page is None or not page.after:
+def come_after(order: Order, key: Sequence[str], after: Sequence[Any]) -> Conditions:
+    """Return the condition that rows stand behind a place.
+
+    Raises:
+        InvalidInput: it is no place of a list like this.
+    """
+    if not after:
         return Conditions()
-    first, *others = page.after
+    first, *others = after
+    is_place = isinstance(first, int) and abs(first) < _FARTHEST and all(isinstance(part, str) for part in others)
+    if not is_place or len(others) != len(key):
+        raise InvalidInput("This is no place in such a list.", hint="Give the one of an answer in the same order.")
     kind = "DateTime64(3, 'UTC')" if order.is_by_time else "Int64"
     value = format_time(EPOCH + timedelta(milliseconds=first)) if order.is_by_time else first
     names = [f"after_{place}" for place in range(1, len(others) + 1)]
     behind = "<" if order.direction == "DESC" else ">"
-    keys = ", ".join(subject.key)
+    keys = ", ".join(key)
     wanted = ", ".join(f"{{{name}:String}}" for name in names)
     mark = f"{{after_0:{kind}}}"
     # The first one says the same for whole granules, by the primary key.

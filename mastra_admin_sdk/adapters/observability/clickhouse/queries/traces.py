@@ -21,13 +21,33 @@ from .conditions import (
     match_time,
     refuse_unknown,
 )
-from .lists import EPOCH, TIME_ORDERS, list_sources
+from .lists import (
+    ALL_TOKENS,
+    EPOCH,
+    NO_DURATION,
+    TIME_ORDERS,
+    Order,
+    come_after,
+    find_page,
+    list_sources,
+    select_keys,
+)
 from .prices import bind_prices, find_price, multiply
 from .selections import find_order, limit_to, list_expressions, make_statement, pick_columns
 
 MARGIN = timedelta(days=1)
 """How long a trace may take and still be whole in a list that begins in the middle of it."""
 
+_KEY = ("trace_id",)
+_ORDERS = {
+    **{name: Order("start_time", direction) for name, direction in TIME_ORDERS.items()},
+    "slowest": Order(f"ifNull(duration_ms, {NO_DURATION})", "DESC", ("duration_ms",)),
+    "tokens": Order(ALL_TOKENS, "DESC", ("input_tokens", "output_tokens")),
+    # In whole billionths: fractions would not come back as the numbers that they were.
+    "cost": Order("ifNull(toInt64(round(cost * 1000000000)), -1)", "DESC", ("cost",)),
+    "spans": Order("toInt64(spans)", "DESC", ("spans",)),
+    "errors": Order("toInt64(errors)", "DESC", ("errors",)),
+}
 _OF_SPANS = ("project_id", "deployment_ids", "build_id", "trace_id")
 _OF_ANY_SPAN = ("model", "entity_id")
 _OF_TRACES = ("type", "status", "name", "thread_id", "resource_id")
@@ -89,11 +109,20 @@ def build_traces(filters: TelemetryFilter, *, running: bool = True) -> Statement
     Its root is the span without a parent, or the earliest one as long as that one isn't known.
     """
     columns = pick_columns(filters, TRACE_COLUMNS)
-    orders = {name: f"start_time {direction}" for name, direction in TIME_ORDERS.items()}
-    order = find_order(filters, {**orders, "slowest": "duration_ms DESC NULLS LAST"})
-    source, conditions = _list_traces(filters, running, has_cost="cost" in columns)
-    sql = f"SELECT {list_expressions(columns)} FROM ({source}) ORDER BY {order}, trace_id{limit_to(filters)}"
-    return make_statement(sql, conditions.values)
+    order, page = find_order(filters, _ORDERS), find_page(filters)
+    source, conditions = _list_traces(filters, running, has_cost="cost" in {*columns, *order.columns})
+    selected = list_expressions(columns)
+    behind = come_after(order, _KEY, page.after)
+    tail = f" ORDER BY {order.expression} {order.direction}, trace_id"
+    if page.rows is None:
+        return make_statement(f"SELECT {selected} FROM ({source}){behind.where}{tail}", (conditions + behind).values)
+    # First which traces are wanted, by as few columns as tell it, then all that is to be said of those.
+    tail += f" LIMIT {page.rows}"
+    slim, _ = _list_traces(filters, running, has_cost="cost" in order.columns, is_slim=True)
+    wanted = Conditions((f"trace_id IN (SELECT trace_id FROM ({slim}){behind.where}{tail})",))
+    source, _ = _list_traces(filters, running, has_cost="cost" in {*columns, *order.columns}, among=wanted)
+    sql = f"SELECT {selected}, {select_keys(order, _KEY)} FROM ({source}){behind.where}{tail}"
+    return make_statement(sql, (conditions + behind).values)
 
 
 def build_trace_count(filters: TelemetryFilter, *, running: bool = True) -> Statement:
@@ -117,13 +146,21 @@ def build_threads(filters: TelemetryFilter, *, running: bool = True) -> Statemen
     return make_statement(sql, conditions.values)
 
 
-def _list_traces(filters: TelemetryFilter, running: bool, *, has_cost: bool) -> tuple[str, Conditions]:
+def _list_traces(
+    filters: TelemetryFilter, running: bool, *, has_cost: bool, is_slim: bool = False, among: Conditions | None = None
+) -> tuple[str, Conditions]:
+    """Return the query for a row a trace, without an order.
+
+    Parameters:
+        has_cost: whether its tokens are multiplied with prices.
+        is_slim: leave out columns by which nothing is filtered or ordered; they cost most of the time.
+        among: which traces are concerned, where that is known: what matches then needn't be looked for.
+    """
     refuse_unknown("traces", filters, SPANS.fields)
     tables = list_sources(None, running)
     of_spans = match_fields({name: SPANS.fields[name] for name in _OF_SPANS}, filters)
     around = match_around(filters, "start_time", MARGIN)
-    chosen = _choose(filters, of_spans + around, tables)
-    where = of_spans + around + chosen
+    where = of_spans + around + (among or _choose(filters, of_spans + around, tables))
     parts = " UNION ALL ".join(f"SELECT {_NEEDED} FROM {table}{where.where}" for table in tables)
     having = match_fields({name: name for name in _OF_TRACES}, filters) + match_time(filters, "start_time")
     prices = filters.prices if has_cost else ()
@@ -135,7 +172,8 @@ def _list_traces(filters: TelemetryFilter, running: bool, *, has_cost: bool) -> 
     source = (
         "SELECT * EXCEPT (began, ended), began AS start_time, ended AS end_time, "
         f"dateDiff('millisecond', began, ended) AS duration_ms FROM "
-        f"({_SUMMARY}, {_COST if prices else _NO_COST} AS cost FROM ({grouped}) AS s GROUP BY trace_id){having.where}"
+        f"({_summarize(filters, is_slim)}, {_COST if prices else _NO_COST} AS cost "
+        f"FROM ({grouped}) AS s GROUP BY trace_id){having.where}"
     )
     return source, where + having + Conditions((), bind_prices(prices))
 
@@ -151,26 +189,37 @@ def _choose(filters: TelemetryFilter, within: Conditions, tables: tuple[str, ...
     return Conditions((f"trace_id IN ({found})",), wanted.values)
 
 
+def _summarize(filters: TelemetryFilter, is_slim: bool) -> str:
+    """Return what to select of the spans of a trace together."""
+    used = [name for name in _OF_TRACES if getattr(filters, name) is not None]
+    of_root = [name for name in _OF_ROOT if name in used or not is_slim]
+    of_trace = [name for name in _OF_CALLER if name in used or not is_slim]
+    root = f"argMin(({', '.join(f's.{name}' for name in of_root)},), {_RANK}) AS root" if of_root else "1 AS root"
+    return ",\n    ".join(
+        [
+            "SELECT s.trace_id AS trace_id",
+            root,
+            *(f"root.{place} AS {name}" for place, name in enumerate(of_root, start=1)),
+            _SUMS,
+            *(f"argMinIf(s.{name}, s.start_time, s.{name} != '') AS {name}" for name in of_trace),
+        ]
+    )
+
+
 # The root is the first by one number, which is much quicker to compare than a tuple: its rank, then milliseconds.
+_RANK = "multiIf(s.is_root, 0, s.parent_span_id = '', 1, 2) * 10000000000000 + toUnixTimestamp64Milli(s.start_time)"
+_OF_ROOT = ("name", "type", "status", "project_id", "deployment_id", "build_id", "entity_id")
+_OF_CALLER = ("thread_id", "resource_id")
 # Steps and inferences repeat the tokens of the generation that they are part of: where generations tell theirs, only
 # those count. Through OpenTelemetry, Mastra tells them of inferences alone.
-_SUMMARY = """SELECT
-    s.trace_id AS trace_id,
-    argMin((s.name, s.type, s.status, s.project_id, s.deployment_id, s.build_id, s.entity_id),
-        multiIf(s.is_root, 0, s.parent_span_id = '', 1, 2) * 10000000000000
-            + toUnixTimestamp64Milli(s.start_time)) AS root,
-    root.1 AS name, root.2 AS type, root.3 AS status, root.4 AS project_id, root.5 AS deployment_id,
-    root.6 AS build_id, root.7 AS entity_id,
-    min(s.start_time) AS began,
+_SUMS = """min(s.start_time) AS began,
     if(countIf(s.status = 'running') > 0, NULL, max(s.end_time)) AS ended,
     count() AS spans,
     countIf(s.status = 'error') AS errors,
     countIf(s.type = 'model_generation' AND (NOT isNull(s.input_tokens) OR NOT isNull(s.output_tokens))) > 0
         AS has_generations,
     if(has_generations, sumIf(s.input_tokens, s.type = 'model_generation'), sum(s.input_tokens)) AS input_tokens,
-    if(has_generations, sumIf(s.output_tokens, s.type = 'model_generation'), sum(s.output_tokens)) AS output_tokens,
-    argMinIf(s.thread_id, s.start_time, s.thread_id != '') AS thread_id,
-    argMinIf(s.resource_id, s.start_time, s.resource_id != '') AS resource_id"""
+    if(has_generations, sumIf(s.output_tokens, s.type = 'model_generation'), sum(s.output_tokens)) AS output_tokens"""
 _NO_COST = "CAST(NULL, 'Nullable(Float64)')"
 # Tokens without a price would make a sum that is too small: then the cost isn't known.
 _COST = """if(countIf(price = 0 AND (NOT isNull(s.input_tokens) OR NOT isNull(s.output_tokens))
