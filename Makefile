@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := .ci/requirements.txt
 STAMP := $(VENV)/.installed
+ASSETS := panel/static/vendor/manifest.json
 # The first Python on this machine that is new enough.
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3 python; do \
 	command -v $$name >/dev/null 2>&1 && $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -17,7 +18,7 @@ WORKERS ?= 2
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(STAMP) ## Create .venv from the locked versions (quick when nothing changed)
+install: $(STAMP) $(ASSETS) ## Create .venv from the locked versions (quick when nothing changed)
 
 $(STAMP): pyproject.toml $(LOCK)
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with PYTHON=/path/to/python3"; exit 1; }
@@ -26,6 +27,10 @@ $(STAMP): pyproject.toml $(LOCK)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
+
+$(ASSETS): panel/frontend/package.json panel/frontend/package-lock.json panel/frontend/assets.py | $(STAMP)
+	@$(BIN)/python panel/frontend/assets.py
+	@touch $(ASSETS)
 
 up: install ## Start the background process and the panel, and deploy the example agent
 	@$(BIN)/mastra-admin up
