@@ -13,6 +13,7 @@ from flask import request
 from mastra_admin_sdk import LiveBuild, LiveDeployment
 from mastra_admin_sdk.errors import InvalidInput, NotFound
 from mastra_admin_sdk.models import Process, Project, Team
+from mastra_admin_sdk.services.telemetry.asking import is_record_id
 from mastra_admin_sdk.services.telemetry.traces import Trace
 
 from .context import current_panel
@@ -154,13 +155,24 @@ def telemetry_scope(
     """
     scope: dict[str, Any] = dict(list_scope())
     if project is not None:
-        scope["project"] = find_project(project).id
+        scope["project"] = _find_owner(lambda item: find_project(item).id, project)
     if deployment is not None:
         wanted = [deployment] if isinstance(deployment, str) else deployment
-        scope["deployment"] = [find_deployment(item).id for item in wanted]
+        scope["deployment"] = [_find_owner(lambda item: find_deployment(item).id, each) for each in wanted]
     if build is not None:
-        scope["build"] = find_build(build).id
+        scope["build"] = _find_owner(lambda item: find_build(item).id, build)
     return scope
+
+
+def _find_owner(find: Callable[[str], str], reference: str) -> str:
+    """Return the id of whose telemetry is asked for; that of something deleted as it is, as its telemetry stays."""
+    try:
+        return find(reference)
+    except NotFound:
+        # Whose it was isn't known any more: it's for those alone who may see all.
+        if current_principal().is_bound or not is_record_id(reference):
+            raise
+        return reference
 
 
 def _find(kind: str, reference: str, get: Callable[[str], _T], sees: Callable[[_T], bool]) -> _T:

@@ -257,6 +257,67 @@ def test_answers_are_data_frames_like_any_other(service: TelemetryService) -> No
     assert type(pd.concat([empty, empty])) is pd.DataFrame
 
 
+# --- pages and owners -------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_that_was_cut_says_where_the_next_begins(service: TelemetryService) -> None:
+    for order in ("newest", "slowest"):
+        found: list[str] = []
+        after: dict[str, Any] = {}
+        while after or not found:
+            frame = service.spans(limit=10, order=order, **after)
+            found.extend(frame["name"])
+            after = {"after": frame.attrs["next"]} if frame.attrs.get("next") else {}
+        assert len(found) == len(set(found)) == 31
+    assert "place" not in service.spans(limit=10).attrs
+
+
+def test_a_place_is_good_for_its_question_and_order_alone(service: TelemetryService) -> None:
+    place = service.spans(limit=1).attrs["next"]
+    for ask in (
+        lambda: service.spans(after=place, order="slowest"),
+        lambda: service.logs(after=place),
+        lambda: service.spans(after="x"),
+        lambda: service.spans(after="x" * 5000),
+        lambda: service.spans(after=7),
+        lambda: service.spans(after="W10"),
+    ):
+        with pytest.raises(InvalidInput, match="no place"):
+            ask()
+    with pytest.raises(InvalidInput, match="one answer"):
+        service.usage(after=place)
+
+
+def test_whose_telemetry_it_is_may_be_several(service: TelemetryService, house: House) -> None:
+    first, second = house.add_deployment(), house.add_deployment("other")
+    gone = "0b6f3b0a-1111-4222-8333-444455556666"
+    found = service.make_filter(project=[first.project_id, gone], deployment=[first.id, gone], build=gone)
+    assert found.project_id == (first.project_id, gone)
+    assert found.deployment_ids == (first.id, gone)
+    assert found.build_id == gone
+    assert service.make_filter(project=()).project_id == ()
+    team = house.parts.storage.projects.get(first.project_id).team_id
+    assert second.project_id in service.make_filter(team=team).project_id
+    assert service.make_filter(team=team, project=gone).project_id == ()
+    with pytest.raises(NotFound):
+        service.make_filter(project="nowhere")
+
+
+HALVES: dict[str, dict[str, Any]] = {
+    "text": {"text": "a\ud800"},
+    "list": {"name": ["ok", "\udfff"]},
+    "path": {"attributes": {"\ud800": 1}},
+    "value": {"attributes": {"a": ["\ud83d"]}},
+    "project": {"project": "\ud800"},
+}
+
+
+@pytest.mark.parametrize("case", HALVES)
+def test_half_a_character_is_refused(service: TelemetryService, case: str) -> None:
+    with pytest.raises(InvalidInput, match="half of one"):
+        service.spans(**HALVES[case])
+
+
 # --- prices -----------------------------------------------------------------------------------------------------------
 
 

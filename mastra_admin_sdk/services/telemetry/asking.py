@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from mastra_admin_sdk.errors import InvalidInput, NotFound
-from mastra_admin_sdk.ports.observability import Grouping, Listing, Price, TelemetryFilter
+from mastra_admin_sdk.ports.observability import Grouping, Listing, Price, TelemetryFilter, Values
 from mastra_admin_sdk.services.parts import Parts
 from mastra_admin_sdk.services.references import Resolver
 
 from .moments import parse_length, parse_moment
+from .places import Place, read_place
 from .wording import DEFAULT_HOURS
 
 EVERYTHING = "all"
 """As ``since``: no beginning."""
 
-_OF_ALL = ("project", "deployment", "build", "branch", "since", "until", "text", "attributes", "trace_id")
-_SHAPE = ("limit", "order", "columns", "count", "chunks")
+_OF_ALL = ("team", "project", "deployment", "build", "branch", "since", "until", "text", "attributes", "trace_id")
+_SHAPE = ("limit", "order", "after", "columns", "count", "chunks")
 _OF_SPANS = ("type", "status", "name", "agent", "model", "thread", "user")
 _KNOWN: Mapping[str, tuple[str, ...]] = {
     Listing.SPANS: (*_OF_SPANS, "roots"),
@@ -34,6 +36,8 @@ _KNOWN: Mapping[str, tuple[str, ...]] = {
     "errors": (*(name for name in _OF_SPANS if name != "status"), "roots"),
     "threads": _OF_SPANS,
 }
+_PAGED = frozenset(Listing)
+_RECORD_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SUMMARIES = ("latency", "usage", "errors", "threads")
 """Questions that read all of a time: they have a default one."""
 
@@ -82,6 +86,7 @@ class Asker:
         """
         words = {_ALIASES.get(name, name): value for name, value in given.items() if value is not None}
         check_names(question, words)
+        check_unicode(words)
         chunks = _check_chunks(words.get("chunks"))
         limit = given.get("limit", None if chunks else 1000)
         plain: dict[str, Any] = {
@@ -94,6 +99,7 @@ class Asker:
             attributes=_read_attributes(words.get("attributes")),
             limit=_check_limit(limit),
             order=words.get("order"),
+            after=_read_after(question, words),
             columns=_read_names("columns", words["columns"]) if "columns" in words else None,
             prices=self._prices,
             roots=bool(words.get("roots")),
@@ -104,23 +110,32 @@ class Asker:
 
     def _find_owners(self, words: Mapping[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        if "project" in words:
-            found["project_id"] = self._resolver.project(words["project"]).id
+        if "team" in words or "project" in words:
+            found["project_id"] = _take_alone(self._find_projects(words))
         if "deployment" in words:
-            found["deployment_ids"] = tuple(self._resolver.deployment(each).id for each in _list(words["deployment"]))
+            found["deployment_ids"] = _find_ids(self._resolver.deployment, words["deployment"])
         if "build" in words:
-            found["build_id"] = self._resolver.build(words["build"]).id
+            found["build_id"] = _take_alone(_find_ids(self._resolver.build, words["build"]))
         if "branch" in words:
             branches = self._find_branches(_list(words["branch"]), found.get("project_id"))
             chosen = found.get("deployment_ids")
             found["deployment_ids"] = tuple(each for each in branches if chosen is None or each in chosen)
         return found
 
-    def _find_branches(self, wanted: list[Any], project_id: str | None) -> tuple[str, ...]:
+    def _find_projects(self, words: Mapping[str, Any]) -> tuple[str, ...]:
+        chosen = _find_ids(self._resolver.project, words["project"]) if "project" in words else None
+        if "team" not in words:
+            return chosen or ()
+        teams = [self._resolver.team(each).id for each in _list(words["team"])]
+        own = [project.id for team in teams for project in self._parts.storage.projects.list(team)]
+        return tuple(each for each in own if chosen is None or each in chosen)
+
+    def _find_branches(self, wanted: list[Any], project_id: Values | None) -> tuple[str, ...]:
+        projects = None if project_id is None else _list(project_id)
         known = [
             deployment
             for deployment in self._parts.storage.deployments.list()
-            if project_id in (None, deployment.project_id)
+            if projects is None or deployment.project_id in projects
         ]
         branches = sorted({deployment.branch for deployment in known})
         for branch in wanted:
@@ -131,6 +146,23 @@ class Asker:
                     hint=_name_near(near, branches) if branches else "There is no deployment yet.",
                 )
         return tuple(deployment.id for deployment in known if deployment.branch in wanted)
+
+
+def check_unicode(value: Any) -> None:
+    """Refuse text that no store can hold, wherever in a question it is: halves of a cut emoji and the like."""
+    if isinstance(value, Mapping):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, str):
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError as exc:
+            raise InvalidInput(
+                f"{value[:100]!r} is no text: the character at {exc.start + 1} is half of one.",
+                hint="Leave it out, or give the whole character.",
+            ) from exc
+    elif isinstance(value, list | tuple | set | frozenset):
+        for each in value:
+            check_unicode(each)
 
 
 def check_names(question: str, given: Iterable[str]) -> None:
@@ -175,6 +207,38 @@ def _check_range(since: datetime, until: datetime | None) -> datetime:
             f"The time ends ({until.isoformat()}) before it begins ({since.isoformat()}).", hint="since comes first."
         )
     return since
+
+
+def _find_ids(find: Callable[[Any], Any], given: Any) -> tuple[str, ...]:
+    """Return the ids that are meant. An id of something that was deleted stands for itself: its telemetry stays."""
+    return tuple(_find_id(find, each) for each in _list(given))
+
+
+def _find_id(find: Callable[[Any], Any], reference: Any) -> str:
+    try:
+        return str(find(reference).id)
+    except NotFound:
+        wanted = getattr(reference, "id", reference)
+        if not is_record_id(wanted):
+            raise
+        return str(wanted)
+
+
+def is_record_id(text: object) -> bool:
+    """True for what can be the id of a record, whether or not there is one."""
+    return isinstance(text, str) and _RECORD_ID.fullmatch(text) is not None
+
+
+def _take_alone(ids: tuple[str, ...]) -> Values:
+    return ids[0] if len(ids) == 1 else ids
+
+
+def _read_after(question: str, words: Mapping[str, Any]) -> Place | None:
+    if "after" not in words:
+        return None
+    if question not in _PAGED:
+        raise InvalidInput(f"The {question} come in one answer.", hint="Leave after out.")
+    return read_place(question, words.get("order"), words["after"])
 
 
 def _read_values(name: str, value: Any) -> str | tuple[str, ...]:

@@ -25,14 +25,15 @@ class TelemetryReads:
         """Return spans, newest first.
 
         Parameters:
-            filters: whose: ``project``, ``deployment``, ``build``, ``branch``. When: ``since`` and ``until``: ages such
-                as ``"1h"``, dates, aware datetimes or Timestamps; ``since="all"`` has no beginning. What: ``type``,
-                ``status`` (``ok``, ``error``, ``running``), ``name``, ``agent`` (id or name; of a tool or workflow
-                too), ``model``, ``thread``, ``user``, ``trace_id``, each one value or a list; ``text``, in any case;
-                ``attributes={"usage.inputTokens": 12}``; ``roots=True`` leaves out what is inside of
-                other spans. How: ``limit`` (1000; ``None`` for all), ``order``
-                (``newest``, ``oldest``, ``slowest``), ``columns``.
-                ``count=True`` returns how many there are, ``chunks=50_000`` an iterator of DataFrames.
+            filters: whose: ``team``, ``project``, ``deployment``, ``build``, ``branch``, each one or a list; ids of
+                what was deleted too. When: ``since`` and ``until``: ages such as ``"1h"``, dates, aware datetimes or
+                Timestamps; ``since="all"`` has no beginning. What: ``type``, ``status`` (``ok``, ``error``,
+                ``running``), ``name``, ``agent`` (id or name; of a tool or workflow too), ``model``, ``thread``,
+                ``user``, ``trace_id``, each one value or a list; ``text``, in any case;
+                ``attributes={"usage.inputTokens": 12}``; ``roots=True`` leaves out what is inside of other spans.
+                How: ``limit`` (1000; ``None`` for all), ``order`` (``newest``, ``oldest``, ``slowest``, ``tokens``),
+                ``columns``; ``after``: the ``frame.attrs["next"]`` of an answer that was cut, for what comes behind
+                it. ``count=True`` returns how many there are, ``chunks=50_000`` an iterator of DataFrames.
 
         Returns:
             A row a span, columns and dtypes of `ports.columns.SPAN_COLUMNS`: ``start_time`` and ``end_time`` are UTC,
@@ -55,7 +56,8 @@ class TelemetryReads:
         """Return a row a trace, newest first (`ports.columns.TRACE_COLUMNS`); filters as in `spans`.
 
         ``type``, ``status`` and ``name`` are those of its root; ``text``, ``attributes``, ``agent`` and ``model`` of
-        any of its spans. ``cost`` is in US dollars by the setting ``prices``, missing where a model has no price.
+        any of its spans. ``order`` is also ``cost``, ``spans`` or ``errors``: the most first. ``cost`` is in US dollars
+        by the setting ``prices``, missing where a model has no price.
         """
         return self._telemetry.traces(**filters)
 

@@ -17,6 +17,7 @@ from .asking import EVERYTHING, Asked, Asker
 from .ingestion import Ingester
 from .moments import Moment as Moment
 from .moments import parse_moment as parse_moment
+from .places import write_place
 from .price_table import read_currency, read_prices
 from .tailing import follow
 from .trace_ids import complete_trace_id
@@ -182,6 +183,8 @@ class TelemetryService:
         from .answers import make_answer
 
         facts = asked.list_facts(order)
+        if place := frame.attrs.pop("place", None):
+            facts["next"] = write_place(asked.question, asked.filters.order, place)
         if "cost" in frame and asked.question != Listing.METRICS:
             facts |= {"currency": self.currency, "unpriced": self._find_unpriced(asked, frame)}
         return make_answer(frame, facts)

@@ -36,6 +36,10 @@ class StoredTraces:
         """Return its scores."""
         return self._telemetry.scores(**filters)
 
+    def feedback(self, **filters: Any) -> pd.DataFrame:
+        """Return its feedback."""
+        return self._telemetry.feedback(**filters)
+
     def price(self, frame: pd.DataFrame) -> float | None:
         """Return what its tokens cost, if its models have a price."""
         return price_trace(frame, self._telemetry.prices)

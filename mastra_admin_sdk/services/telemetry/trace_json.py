@@ -8,14 +8,19 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mastra_admin_sdk.errors import InvalidInput
-from mastra_admin_sdk.ports.observability import LOG_COLUMNS, SCORE_COLUMNS, SPAN_COLUMNS
+from mastra_admin_sdk.ports.observability import FEEDBACK_COLUMNS, LOG_COLUMNS, SCORE_COLUMNS, SPAN_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = "mastra-admin/trace"
 VERSION = 1
-KEPT: Mapping[str, tuple[str, ...]] = {"spans": SPAN_COLUMNS, "logs": LOG_COLUMNS, "scores": SCORE_COLUMNS}
+KEPT: Mapping[str, tuple[str, ...]] = {
+    "spans": SPAN_COLUMNS,
+    "logs": LOG_COLUMNS,
+    "scores": SCORE_COLUMNS,
+    "feedback": FEEDBACK_COLUMNS,
+}
 """What is in it, with the columns that each has at least."""
 
 _DTYPES = ("category", "object", "float64", "Int64", "int64", "bool", "boolean")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -31,6 +31,10 @@ class TraceSource(Protocol):
 
     def scores(self, **filters: Any) -> pd.DataFrame:
         """Return its scores."""
+        ...
+
+    def feedback(self, **filters: Any) -> pd.DataFrame:
+        """Return its feedback."""
         ...
 
     def price(self, frame: pd.DataFrame) -> float | None:
@@ -85,7 +89,7 @@ class Trace:
             InvalidInput: the text is no such trace.
         """
         trace_id, frames, cost, currency = load_trace(text)
-        return cls(trace_id, frames["spans"], _Kept(frames["logs"], frames["scores"], cost, currency))
+        return cls(trace_id, frames.pop("spans"), _Kept(frames, cost, currency))
 
     # --- what it is ---------------------------------------------------------------------------------------------------
 
@@ -136,6 +140,11 @@ class Trace:
     def scores(self) -> pd.DataFrame:
         """Scores of it and of its spans, oldest first (`ports.observability.SCORE_COLUMNS`)."""
         return self._open().scores(trace_id=self.id, order="oldest", limit=None)
+
+    @cached_property
+    def feedback(self) -> pd.DataFrame:
+        """Notes, labels and other feedback on it and its spans, oldest first (`ports.columns.FEEDBACK_COLUMNS`)."""
+        return self._open().feedback(trace_id=self.id, order="oldest", limit=None)
 
     @property
     def url(self) -> str | None:
@@ -190,7 +199,7 @@ class Trace:
 
     def to_json(self, *, indent: int | None = None) -> str:
         """Return all of it as JSON text, which `from_json` reads back: the shape is in docs/comparing.md."""
-        frames = {"spans": self.frame, "logs": self.logs, "scores": self.scores}
+        frames = {"spans": self.frame, "logs": self.logs, "scores": self.scores, "feedback": self.feedback}
         tokens = self.tokens
         facts = {
             "trace_id": self.id,
@@ -223,19 +232,18 @@ class _Kept:
     """Stands in for the store of a trace that was read from JSON, or has none."""
 
     def __init__(
-        self,
-        logs: pd.DataFrame | None = None,
-        scores: pd.DataFrame | None = None,
-        cost: float | None = None,
-        currency: str = "USD",
+        self, frames: Mapping[str, pd.DataFrame] | None = None, cost: float | None = None, currency: str = "USD"
     ) -> None:
-        self._frames, self._cost, self.currency = {"logs": logs, "scores": scores}, cost, currency
+        self._frames, self._cost, self.currency = frames or {}, cost, currency
 
     def logs(self, **_: Any) -> pd.DataFrame:
         return self._get("logs")
 
     def scores(self, **_: Any) -> pd.DataFrame:
         return self._get("scores")
+
+    def feedback(self, **_: Any) -> pd.DataFrame:
+        return self._get("feedback")
 
     def price(self, _: pd.DataFrame) -> float | None:
         return self._cost
@@ -246,5 +254,5 @@ class _Kept:
     def _get(self, name: str) -> pd.DataFrame:
         import pandas as pd
 
-        found = self._frames[name]
+        found = self._frames.get(name)
         return pd.DataFrame(columns=list(KEPT[name])) if found is None else found
