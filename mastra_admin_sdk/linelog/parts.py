@@ -8,7 +8,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-_ROTATION_SECONDS = 0.001
+ROTATION_SECONDS = 0.001
+"""How long to wait for the end of a rotation."""
 _MOST_MISSING = 2
 
 
@@ -34,7 +35,7 @@ def open_parts(path: Path, stack: ExitStack, newer_than: BinaryIO | None = None)
             if inodes == wanted and names == _list_parts(path):
                 stack.push(attempt.pop_all())
                 return parts
-        time.sleep(_ROTATION_SECONDS)
+        time.sleep(ROTATION_SECONDS)
 
 
 def was_replaced(path: Path, file: BinaryIO) -> bool:

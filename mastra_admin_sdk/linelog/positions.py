@@ -9,7 +9,8 @@ from .rows import parse_row
 
 _PEEK = 4 * 1024
 _BLOCK = 32 * 1024
-_CHUNK = 256 * 1024
+CHUNK = 256 * 1024
+"""Bytes that are read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def find_last(descriptor: int) -> int:
         size *= 16
 
 
-def read_chunk(descriptor: int, place: int, most: int = _CHUNK) -> bytes:
+def read_chunk(descriptor: int, place: int, most: int = CHUNK) -> bytes:
     """Return whole lines from a place on, about ``most`` bytes of them; what is half written is left out.
 
     Empty when no whole line stands there.

@@ -13,9 +13,11 @@ from typing import BinaryIO
 
 from mastra_admin_sdk.models import LogLine
 
-from .parts import open_parts, was_replaced
-from .positions import find_after, read_chunk
+from .parts import ROTATION_SECONDS, name_part, open_parts, was_replaced
+from .positions import CHUNK, find_after, read_chunk
 from .rows import Row, make_line, parse_rows
+
+_MOST_WAITS = 50
 
 
 def read_lines(path: Path, after: int = 0) -> Iterator[LogLine]:
@@ -67,19 +69,23 @@ class LogReader:
         self.number = after
         self._path = path
         self._parts: deque[_Part] = deque()
+        self._waits = 0
 
-    def read(self) -> list[Row]:
-        """Return the next lines, oldest first, some thousands at most; none when all that is there has been read."""
+    def read(self, most: int = CHUNK) -> list[Row]:
+        """Return the next lines, oldest first; none when all that is there has been read.
+
+        ``most`` is about how many bytes of them there are at most.
+        """
         while self._parts or self._open_newer():
             part = self._parts[0]
-            if chunk := self._read_on(part):
+            if chunk := self._read_on(part, most):
                 if rows := list(parse_rows(chunk, self.number)):
                     self.number = rows[-1][0]
                     return rows
             elif len(self._parts) > 1:
                 # It was complete before it was read the last time: its successor was there already.
                 self._parts.popleft().file.close()
-            elif not (was_replaced(self._path, part.file) and self._open_newer()):
+            elif not (was_replaced(self._path, part.file) and self._open_newer()) and not self._wait_for_rotation():
                 break
         return []
 
@@ -94,6 +100,14 @@ class LogReader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _wait_for_rotation(self) -> bool:
+        """Wait a moment if the file is just being rotated; False when it isn't, or its writer died over it."""
+        is_rotating = self._waits < _MOST_WAITS and name_part(self._path, 1).exists() and not self._path.exists()
+        self._waits = self._waits + 1 if is_rotating else 0
+        if is_rotating:
+            time.sleep(ROTATION_SECONDS)
+        return is_rotating
+
     def _open_newer(self) -> bool:
         """Open what came after the newest file that is open; False when there is nothing."""
         with ExitStack() as stack:
@@ -103,10 +117,10 @@ class LogReader:
             stack.pop_all()
         return bool(opened)
 
-    def _read_on(self, part: _Part) -> bytes:
+    def _read_on(self, part: _Part, most: int) -> bytes:
         descriptor = part.file.fileno()
         if os.fstat(descriptor).st_size < part.place:  # somebody emptied it
             part.place = 0
-        chunk = read_chunk(descriptor, part.place)
+        chunk = read_chunk(descriptor, part.place, most)
         part.place += len(chunk)
         return chunk

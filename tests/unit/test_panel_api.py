@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from mastra_admin_panel import create_app
 from mastra_admin_panel.problems import find_status
 from mastra_admin_sdk import MastraAdmin, errors
+from mastra_admin_sdk.linelog import LineLog
 from mastra_admin_sdk.models import BuildStatus, EnvVar
 
 
@@ -89,11 +90,36 @@ def test_a_build_says_why_it_failed_and_what_to_do(client: FlaskClient, admin: M
 def test_lines_are_read_in_pages(client: FlaskClient, seeded: Seeded) -> None:
     write_log(seeded.build, [f"line {number}" for number in range(3, 8)])
     first = get(client, f"/api/builds/{seeded.build.id}/logs?limit=4")
-    assert [line["number"] for line in first["lines"]] == [1, 2, 3, 4]
+    assert [line[0] for line in first["lines"]] == [1, 2, 3, 4]
+    assert (first["first"], first["last"], first["next"], first["previous"]) == (1, 7, 4, None)
     second = get(client, f"/api/builds/{seeded.build.id}/logs?after={first['next']}")
-    assert [line["text"] for line in second["lines"]] == ["line 5", "line 6", "line 7"]
-    assert second["is_final"] is True
-    assert get(client, f"/api/builds/{seeded.build.id}/logs?after=99") == {"lines": [], "next": 99, "is_final": True}
+    assert [line[3] for line in second["lines"]] == ["line 5", "line 6", "line 7"]
+    assert (second["next"], second["previous"], second["is_final"]) == (None, 5, True)
+    last = get(client, f"/api/builds/{seeded.build.id}/logs?before=8&limit=2")
+    assert [line[0] for line in last["lines"]] == [6, 7]
+    assert get(client, f"/api/builds/{seeded.build.id}/logs?after=99")["lines"] == []
+
+
+def test_a_log_is_searched_as_it_is_seen(client: FlaskClient, seeded: Seeded) -> None:
+    address = f"/api/builds/{seeded.build.id}/logs/search"
+    assert [line[0] for line in get(client, f"{address}?q=BUILD successful")["lines"]] == [2]
+    assert get(client, f"{address}?q=BUILD&case=true") == {"lines": [], "next": None, "process": None}
+    assert [line[0] for line in get(client, f"{address}?q=in [0-9]%2Bs$&regex=true")["lines"]] == [1]
+    answer = client.get(f"{address}?q=(&regex=true", base_url=BASE)
+    assert (answer.status_code, answer.json["error"]["details"]["field"]) == (422, "q")
+
+
+def test_the_log_of_a_deployment_is_that_of_its_server(client: FlaskClient, admin: MastraAdmin, seeded: Seeded) -> None:
+    path = admin.home.server_logs / f"{seeded.process.id}.log"
+    admin.storage.processes.update(seeded.process.id, log_path=str(path))
+    with LineLog(path) as log:
+        log.write("listening")
+    for address in (f"/api/deployments/{seeded.deployment.id}", f"/api/processes/{seeded.process.id}"):
+        page = get(client, f"{address}/logs")
+        assert [line[2:] for line in page["lines"]] == [["out", "listening"]]
+        assert (page["process"], page["is_final"]) == (seeded.process.id, False)
+        assert [line[0] for line in get(client, f"{address}/logs/search?q=listen")["lines"]] == [1]
+        assert client.get(f"{address}/log.txt", base_url=BASE).text == "listening\n"
 
 
 def test_a_log_can_be_had_as_text(client: FlaskClient, seeded: Seeded) -> None:
