@@ -1,7 +1,7 @@
 """The nouns of MastraAdmin: frozen dataclasses, their states, and the transitions that are allowed.
 
-``states`` has the enumerations, ``entities``, ``alerts``, ``datasets`` and ``tokens`` what the database holds,
-``cursors`` where a page of that ended, ``work`` what sources and runners talk about.
+``states`` has the enumerations, ``entities``, ``alerts``, ``datasets``, ``members`` and ``tokens`` what the database holds,
+``cursors`` where a page of that ended, ``keys`` what requests go by, ``work`` what sources and runners talk about.
 """
 
 from .alerts import AlertMessage, AlertRule, AlertState
@@ -23,10 +23,13 @@ from .entities import (
     new_id,
     utc_now,
 )
+from .keys import IdempotencyKey
+from .members import Member
 from .states import (
     BUILD_TRANSITIONS,
     DEPLOYMENT_TRANSITIONS,
     PROCESS_TRANSITIONS,
+    ROLE_SCOPES,
     AlertEvent,
     AlertKind,
     AlertStatus,
@@ -37,6 +40,7 @@ from .states import (
     DeploymentStatus,
     DeploymentType,
     DesiredState,
+    MemberRole,
     PackageManager,
     ProcessStatus,
     SourceType,
@@ -65,6 +69,7 @@ __all__ = [
     "DEPLOYMENT_TRANSITIONS",
     "PHASES",
     "PROCESS_TRANSITIONS",
+    "ROLE_SCOPES",
     "AlertEvent",
     "AlertKind",
     "AlertMessage",
@@ -87,8 +92,11 @@ __all__ = [
     "DesiredState",
     "EnvVar",
     "Event",
+    "IdempotencyKey",
     "Lease",
     "LogLine",
+    "Member",
+    "MemberRole",
     "Offset",
     "PackageManager",
     "Process",

@@ -23,6 +23,7 @@ _WORDS: Mapping[str, str] = {
     "AlertKind": "kind of an alert",
     "AlertStatus": "status of an alert",
     "TokenScope": "scope of a token",
+    "MemberRole": "role of a member",
 }
 
 
@@ -194,6 +195,19 @@ class DeliveryStatus(StrEnum):
     SKIPPED = "skipped"
 
 
+class MemberRole(StrEnum):
+    """What a member of a team may do with what the team has: all of it, deploy and read, or read."""
+
+    OWNER = "owner"
+    MEMBER = "member"
+    VIEWER = "viewer"
+
+    @property
+    def scopes(self) -> tuple[TokenScope, ...]:
+        """What a token of such a member is good for at most."""
+        return ROLE_SCOPES[self]
+
+
 class TokenScope(StrEnum):
     """What a token is good for; ``admin`` includes the others."""
 
@@ -202,6 +216,13 @@ class TokenScope(StrEnum):
     ADMIN = "admin"
     INGEST = "ingest"
 
+
+ROLE_SCOPES: Mapping[MemberRole, tuple[TokenScope, ...]] = {
+    MemberRole.OWNER: tuple(TokenScope),
+    MemberRole.MEMBER: (TokenScope.READ, TokenScope.DEPLOY),
+    MemberRole.VIEWER: (TokenScope.READ,),
+}
+"""What tokens of members are good for at most, within their team."""
 
 BUILD_TRANSITIONS: Mapping[BuildStatus, frozenset[BuildStatus]] = {
     BuildStatus.QUEUED: frozenset(

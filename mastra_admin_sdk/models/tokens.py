@@ -13,7 +13,8 @@ from .states import TokenScope
 class Token:
     """An API token. Only its SHA-256 ``digest`` (hexadecimal, unique) is kept.
 
-    It is good for ``scopes``, for one team or project when it names one, until ``expires_at`` or ``revoked_at``.
+    It is good for ``scopes``, for one team or project when it names one, until ``expires_at`` or ``revoked_at``. One
+    that belongs to a member of a team is good for no more than their role is.
     """
 
     name: str
@@ -24,5 +25,6 @@ class Token:
     last_used_at: datetime | None = None
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    member_id: str | None = None
     id: str = field(default_factory=new_id)
     created_at: datetime = field(default_factory=utc_now)

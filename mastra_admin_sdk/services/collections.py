@@ -159,6 +159,7 @@ class EventCollection:
         actor: str | None = None,
         since: Moment | None = None,
         until: Moment | None = None,
+        project: ProjectRef | None = None,
         team: TeamRef | None = None,
         limit: int | None = 1000,
         after: Cursor | None = None,
@@ -171,7 +172,7 @@ class EventCollection:
             action: such as ``deploy`` or ``set_env``.
             actor: who.
             since, until: a range of time: ``"24h"``, aware datetimes.
-            team: about a team, and what it has now: projects, deployments, builds, schedules, tokens.
+            project, team: about one of these, and what it has now: deployments, builds, tokens …
             limit: how many at most; ``None`` for all.
             after: only those after a place in that order, such as ``Cursor.of(page[-1])``.
         """
@@ -182,6 +183,7 @@ class EventCollection:
             actor=actor,
             since=parse_moment(since) if since is not None else None,
             until=parse_moment(until) if until is not None else None,
+            project_id=self._resolver.project(project).id if project is not None else None,
             team_id=self._resolver.team(team).id if team is not None else None,
             limit=limit,
             after=after,

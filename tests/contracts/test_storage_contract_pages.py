@@ -21,6 +21,7 @@ from mastra_admin_sdk.models import (
     Deployment,
     DeploymentStatus,
     Event,
+    Member,
     Project,
     Schedule,
     Team,
@@ -53,6 +54,7 @@ def make_many(storage: AdminStorage, noun: str) -> Maker:
             "processes": lambda: make_process(storage, 5000 + number, build, created_at=at),
             "schedules": lambda: storage.schedules.create(Schedule(owner.id, "0 3 * * *", created_at=at)),
             "events": lambda: storage.events.append(Event("ana", "look", "team", "x", time=at)),
+            "members": lambda: storage.members.create(Member(team_id, f"{name}@example.com", created_at=at)),
             "tokens": lambda: storage.tokens.create(Token(name, name, created_at=at)),
             "datasets": lambda: storage.datasets.create(Dataset(name, created_at=at)),
             "alert_rules": lambda: storage.alert_rules.create(
@@ -78,8 +80,8 @@ def read_pages(repository: Any, size: int, **filters: Any) -> Iterator[list[str]
         after = Cursor.of(page[-1])
 
 
-NOUNS = ("teams", "projects", "deployments", "builds", "processes", "schedules", "events", "tokens", "datasets",
-         "alert_rules", "alert_messages")  # fmt: skip
+NOUNS = ("teams", "projects", "deployments", "builds", "processes", "schedules", "events", "members", "tokens",
+         "datasets", "alert_rules", "alert_messages")  # fmt: skip
 
 
 @pytest.mark.parametrize("noun", NOUNS)
@@ -163,8 +165,8 @@ def test_events_of_a_team_are_those_about_what_it_has(storage: AdminStorage) -> 
         build = make_build(storage, deployment)
         schedule = storage.schedules.create(Schedule(deployment.id, "0 3 * * *"))
         tokens = [
-            storage.tokens.create(Token("a", f"a{team.id}", team_id=team.id)),
-            storage.tokens.create(Token("b", f"b{team.id}", project_id=project.id)),
+            storage.tokens.create(Token(f"a{team.id}", f"a{team.id}", team_id=team.id)),
+            storage.tokens.create(Token(f"b{team.id}", f"b{team.id}", project_id=project.id)),
         ]
         for record in (team, project, deployment, build, schedule, *tokens):
             storage.events.append(Event("ana", team.slug, type(record).__name__.lower(), record.id))
@@ -172,6 +174,11 @@ def test_events_of_a_team_are_those_about_what_it_has(storage: AdminStorage) -> 
     assert {event.action for event in storage.events.list(team_id=ours.id)} == {"ours"}
     assert [len(page) for page in read_pages(storage.events, 4, team_id=ours.id)] == [4, 3]
     assert [event.object_type for event in storage.events.list(team_id=ours.id, object_type="build")] == ["build"]
+    [app] = storage.projects.list(ours.id)
+    found = storage.events.list(project_id=app.id)
+    assert [event.object_type for event in found] == ["token", "schedule", "build", "deployment", "project"]
+    assert storage.events.list(project_id=app.id, team_id=ours.id) == found
+    assert storage.events.list(project_id=app.id, team_id=theirs.id) == []
 
 
 def test_tokens_of_a_team_are_those_for_it_and_its_projects(storage: AdminStorage) -> None:

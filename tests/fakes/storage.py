@@ -9,7 +9,7 @@ from mastra_admin_sdk.models import utc_now
 from mastra_admin_sdk.ports.storage import AdminStorage
 
 from .memory_tables import Memory
-from .storage_builds import FakeBuilds, FakeProcesses, FakeRoutes
+from .storage_builds import FakeBuilds, FakeIdempotencyKeys, FakeProcesses, FakeRoutes
 from .storage_ledgers import FakeEvents, FakeLeases, FakeOffsets
 from .storage_observing import (
     FakeAlertMessages,
@@ -17,6 +17,7 @@ from .storage_observing import (
     FakeAlertStates,
     FakeDatasetItems,
     FakeDatasets,
+    FakeMembers,
     FakeTokens,
 )
 from .storage_projects import FakeDeployments, FakeProjects, FakeSchedules, FakeTeams
@@ -30,7 +31,8 @@ class FakeAdminStorage(AdminStorage):
         self.teams = FakeTeams(self._memory)
         self.projects = FakeProjects(self._memory)
         self.deployments = FakeDeployments(self._memory)
-        self.builds = FakeBuilds(self._memory)
+        self.idempotency_keys = FakeIdempotencyKeys(self._memory)
+        self.builds = FakeBuilds(self._memory, self.idempotency_keys)
         self.processes = FakeProcesses(self._memory)
         self.routes = FakeRoutes(self._memory)
         self.schedules = FakeSchedules(self._memory)
@@ -42,6 +44,7 @@ class FakeAdminStorage(AdminStorage):
         self.alert_states = FakeAlertStates(self._memory, self.alert_messages)
         self.datasets = FakeDatasets(self._memory)
         self.dataset_items = FakeDatasetItems(self._memory, self.datasets)
+        self.members = FakeMembers(self._memory)
         self.tokens = FakeTokens(self._memory)
 
     def init(self) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from mastra_admin_sdk.errors import Conflict, LeaseLost
+from mastra_admin_sdk.errors import Conflict, LeaseLost, NotFound, StaleState
 from mastra_admin_sdk.models import (
     BUILD_TRANSITIONS,
     PROCESS_TRANSITIONS,
@@ -14,21 +15,55 @@ from mastra_admin_sdk.models import (
     BuildStatus,
     Cursor,
     Deployment,
+    IdempotencyKey,
     Process,
     ProcessStatus,
     Route,
     utc_now,
 )
-from mastra_admin_sdk.ports.storage import BuildRepository, ProcessRepository, RouteRepository
+from mastra_admin_sdk.ports.storage import (
+    BuildRepository,
+    IdempotencyKeyRepository,
+    ProcessRepository,
+    RouteRepository,
+)
 
 from .memory_tables import Memory, MemoryTable, Rule, list_statuses
 
 ACTIVE = {BuildStatus.BUILDING, BuildStatus.DEPLOYING}
 
 
-class FakeBuilds(BuildRepository):
+class FakeIdempotencyKeys(IdempotencyKeyRepository):
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
+        self._keys: dict[str, IdempotencyKey] = {}
+
+    def get(self, digest: str) -> IdempotencyKey:
+        with self._memory.locked():
+            if not self.is_used(digest):
+                raise NotFound("There is no such key.")
+            key = self._keys[digest]
+            return key if key.build_id in self._memory.tables[Build].records else replace(key, build_id=None)
+
+    def prune(self) -> int:
+        with self._memory.locked():
+            expired = [digest for digest in self._keys if not self.is_used(digest)]
+            for digest in expired:
+                del self._keys[digest]
+            return len(expired)
+
+    def is_used(self, digest: str) -> bool:
+        """True when there is a key that hasn't expired."""
+        return digest in self._keys and self._keys[digest].expires_at > utc_now()
+
+    def put(self, key: IdempotencyKey, build_id: str) -> None:
+        """Store a key as that of a build."""
+        self._keys[key.digest] = replace(key, build_id=build_id)
+
+
+class FakeBuilds(BuildRepository):
+    def __init__(self, memory: Memory, keys: FakeIdempotencyKeys) -> None:
+        self._memory, self._keys = memory, keys
         self._numbers: dict[str, int] = {}
         self._table = MemoryTable(
             memory,
@@ -45,11 +80,15 @@ class FakeBuilds(BuildRepository):
             ties=("number", "id"),
         )
 
-    def create(self, build: Build) -> Build:
+    def create(self, build: Build, *, key: IdempotencyKey | None = None) -> Build:
         with self._memory.locked():
+            if key is not None and self._keys.is_used(key.digest):
+                raise StaleState("A request with that key came first.")
             number = self._numbers.get(build.deployment_id, 0) + 1
             new = self._table.insert(build, number=number)
             self._numbers[build.deployment_id] = number
+            if key is not None:
+                self._keys.put(key, new.id)
             return new
 
     def get(self, build_id: str) -> Build:

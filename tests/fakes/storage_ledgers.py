@@ -30,11 +30,13 @@ class FakeEvents(EventRepository):
         actor: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        project_id: str | None = None,
         team_id: str | None = None,
         limit: int | None = 1000,
         after: Cursor | None = None,
     ) -> Sequence[Event]:
-        objects = None if team_id is None else _list_objects(self._memory, team_id)
+        everything = project_id is None and team_id is None
+        objects = None if everything else _list_objects(self._memory, project_id, team_id)
         return self._table.select(
             lambda event: (
                 object_type in (None, event.object_type)
@@ -51,14 +53,17 @@ class FakeEvents(EventRepository):
         )
 
 
-def _list_objects(memory: Memory, team_id: str) -> set[str]:
-    """The ids of a team and of all that it has."""
+def _list_objects(memory: Memory, project_id: str | None, team_id: str | None) -> set[str]:
+    """The ids of a project or team and of all that it has."""
     tables = {kind.__name__: [*table.records.values()] for kind, table in memory.tables.items()}
-    projects = {item.id for item in tables["Project"] if item.team_id == team_id}
+    known = [item for item in tables["Project"] if team_id in (None, item.team_id)]
+    projects = {item.id for item in known if project_id in (None, item.id)}
     deployments = {item.id for item in tables["Deployment"] if item.project_id in projects}
     owned = {item.id for name in ("Build", "Schedule") for item in tables[name] if item.deployment_id in deployments}
-    tokens = {item.id for item in tables["Token"] if item.team_id == team_id or item.project_id in projects}
-    return {team_id} | projects | deployments | owned | tokens
+    teams = {team_id} if team_id is not None and project_id is None else set()
+    tokens = {item.id for item in tables["Token"] if item.team_id in teams or item.project_id in projects}
+    members = {item.id for item in tables["Member"] if item.team_id in teams}
+    return teams | projects | deployments | owned | tokens | members
 
 
 class FakeLeases(LeaseRepository):

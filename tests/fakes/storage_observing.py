@@ -1,4 +1,4 @@
-"""Alerts, datasets and tokens in memory."""
+"""Alerts, datasets, members and tokens in memory."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from mastra_admin_sdk.models import (
     DatasetItem,
     DeliveryStatus,
     Deployment,
+    Member,
     Project,
     Team,
     Token,
@@ -27,6 +28,7 @@ from mastra_admin_sdk.ports.storage import (
     AlertStateRepository,
     DatasetItemRepository,
     DatasetRepository,
+    MemberRepository,
     TokenRepository,
 )
 
@@ -238,6 +240,43 @@ class FakeDatasetItems(DatasetItemRepository):
         self._table.delete(item_id)
 
 
+class FakeMembers(MemberRepository):
+    def __init__(self, memory: Memory) -> None:
+        self._table = MemoryTable(
+            memory,
+            Member,
+            frozen=("id", "team_id", "created_at", "updated_at"),
+            rules=[Rule(("team_id", "email"), "The team has a member {0.email!r} already.")],
+            parents={"team_id": Team},
+        )
+
+    def create(self, member: Member) -> Member:
+        return self._table.insert(member)
+
+    def get(self, member_id: str) -> Member:
+        return self._table.get(member_id)
+
+    def list(
+        self,
+        team_id: str | None = None,
+        *,
+        email: str | None = None,
+        limit: int | None = None,
+        after: Cursor | None = None,
+    ) -> Sequence[Member]:
+        return self._table.select(
+            lambda member: team_id in (None, member.team_id) and email in (None, member.email),
+            limit=limit,
+            after=after,
+        )
+
+    def update(self, member_id: str, **changes: Any) -> Member:
+        return self._table.update(member_id, changes)
+
+    def delete(self, member_id: str) -> None:
+        self._table.delete(member_id)
+
+
 class FakeTokens(TokenRepository):
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
@@ -245,12 +284,19 @@ class FakeTokens(TokenRepository):
             memory,
             Token,
             frozen=("id", "digest", "created_at"),
-            rules=[Rule(("digest",), "There is a token with that digest already.")],
-            parents={"team_id": Team, "project_id": Project},
+            rules=[
+                Rule(("digest",), "There is a token with that digest already."),
+                Rule(("name",), "There is a token {0.name!r} already.", lambda token: token.revoked_at is None),
+            ],
+            parents={"team_id": Team, "project_id": Project, "member_id": Member},
         )
 
     def create(self, token: Token) -> Token:
-        return self._table.insert(token)
+        with self._memory.locked():
+            for other in self._table.select(lambda one: one.name == token.name and one.revoked_at is None):
+                if other.expires_at is not None and other.expires_at <= token.created_at:
+                    self._table.put(other, revoked_at=other.expires_at)
+            return self._table.insert(token)
 
     def get(self, token_id: str) -> Token:
         return self._table.get(token_id)
@@ -259,11 +305,21 @@ class FakeTokens(TokenRepository):
         return self._table.find(digest=digest)
 
     def list(
-        self, *, team_id: str | None = None, limit: int | None = None, after: Cursor | None = None
+        self,
+        *,
+        team_id: str | None = None,
+        member_id: str | None = None,
+        limit: int | None = None,
+        after: Cursor | None = None,
     ) -> Sequence[Token]:
         projects = {item.id for item in self._memory.tables[Project].records.values() if item.team_id == team_id}
         return self._table.select(
-            lambda token: team_id in (None, token.team_id) or token.project_id in projects, limit=limit, after=after
+            lambda token: (
+                (team_id in (None, token.team_id) or token.project_id in projects)
+                and member_id in (None, token.member_id)
+            ),
+            limit=limit,
+            after=after,
         )
 
     def update(self, token_id: str, **changes: Any) -> Token:

@@ -64,6 +64,15 @@ def test_a_queue_is_worked_off_once_in_order_and_within_the_limit(target: Target
     assert {build.generation for build in shared.builds.list()} == {1}
 
 
+def test_processes_that_send_the_same_requests_at_once_queue_each_once(target: Target, shared: AdminStorage) -> None:
+    deployment, keys = make_deployment(shared), [f"request {number}" for number in range(20)]
+    answers = run_processes(workers.ask_once, target, PROCESSES, deployment.id, keys)
+    assert all(answer == answers[0] for answer in answers)
+    builds = shared.builds.list()
+    assert sorted(build.id for build in builds) == sorted(answers[0])
+    assert sorted(build.number for build in builds) == list(range(1, len(keys) + 1))
+
+
 def _count_overlaps(claims: list[tuple[str, str, int, int, float, float]]) -> list[int]:
     """Return, for the begin of each claim, how many were held at that moment (the clock is the host's)."""
     return [sum(began <= moment <= ended for *_, began, ended in claims) for *_, moment, _ in claims]

@@ -97,6 +97,32 @@ def test_migrations_go_down_and_up_again(engine: Engine, target: Target) -> None
         assert set(tables.metadata.tables) < set(inspect(connection).get_table_names(schema=schema))
 
 
+def test_names_that_two_tokens_have_are_told_apart(engine: Engine, target: Target) -> None:
+    schema = target.get("schema")
+    place = f'"{schema}".tokens' if schema else "tokens"
+    columns = "id, name, digest, expires_at, revoked_at, created_at"
+    rows = [
+        ("old", "ci", "1", None, None, "2026-01-01 00:00:00.000000"),
+        ("new", "ci", "2", None, None, "2026-01-02 00:00:00.000000"),
+        ("over", "ci", "3", "2026-01-04 00:00:00.000000", None, "2026-01-03 00:00:00.000000"),
+        ("gone", "ci", "4", None, "2026-01-04 00:00:00.000000", "2026-01-03 00:00:00.000000"),
+    ]
+    with engine.connect().execution_options(schema_translate_map={None: schema}) as connection, connection.begin():
+        _run_alembic(connection, schema, "downgrade", "0004")
+        for row in rows:
+            marks = ", ".join(f":v{number}" for number in range(len(row)))
+            values = {f"v{number}": value for number, value in enumerate(row)}
+            connection.execute(text(f"INSERT INTO {place} ({columns}) VALUES ({marks})"), values)
+        _run_alembic(connection, schema, "upgrade", "head")
+        found = connection.execute(text(f"SELECT id, name, revoked_at IS NULL FROM {place}")).all()
+    assert {row[0]: (row[1], bool(row[2])) for row in found} == {
+        "old": ("ci old", True),
+        "new": ("ci", True),
+        "over": ("ci", False),
+        "gone": ("ci", False),
+    }
+
+
 def _run_alembic(connection: Connection, schema: str | None, direction: str, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))

@@ -21,9 +21,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from .alerts import AlertMessageRepository, AlertRuleRepository, AlertStateRepository
-from .builds import BuildRepository, ProcessRepository, RouteRepository
+from .builds import BuildRepository, IdempotencyKeyRepository, ProcessRepository, RouteRepository
 from .datasets import DatasetItemRepository, DatasetRepository
 from .ledgers import EventRepository, LeaseRepository, OffsetRepository
+from .members import MemberRepository
 from .projects import DeploymentRepository, ProjectRepository, ScheduleRepository, TeamRepository
 from .tokens import TokenRepository
 
@@ -37,7 +38,9 @@ __all__ = [
     "DatasetRepository",
     "DeploymentRepository",
     "EventRepository",
+    "IdempotencyKeyRepository",
     "LeaseRepository",
+    "MemberRepository",
     "OffsetRepository",
     "ProcessRepository",
     "ProjectRepository",
@@ -55,6 +58,7 @@ class AdminStorage(ABC):
     projects: ProjectRepository
     deployments: DeploymentRepository
     builds: BuildRepository
+    idempotency_keys: IdempotencyKeyRepository
     processes: ProcessRepository
     routes: RouteRepository
     schedules: ScheduleRepository
@@ -66,6 +70,7 @@ class AdminStorage(ABC):
     alert_messages: AlertMessageRepository
     datasets: DatasetRepository
     dataset_items: DatasetItemRepository
+    members: MemberRepository
     tokens: TokenRepository
 
     @abstractmethod

@@ -11,6 +11,7 @@ from mastra_admin_sdk.models import (
     Build,
     BuildStatus,
     Cursor,
+    IdempotencyKey,
     Process,
     ProcessStatus,
     Route,
@@ -25,8 +26,12 @@ class BuildRepository(ABC):
     """
 
     @abstractmethod
-    def create(self, build: Build) -> Build:
-        """Store a new build with the next number of its deployment (``number`` of the argument is ignored)."""
+    def create(self, build: Build, *, key: IdempotencyKey | None = None) -> Build:
+        """Store a new build with the next number of its deployment (``number`` of the argument is ignored).
+
+        With ``key`` also that, as the build's: both are stored or neither. `StaleState` when a key of that digest is
+        there that hasn't expired, however many ask at once; one that has expired is replaced.
+        """
 
     @abstractmethod
     def get(self, build_id: str) -> Build:
@@ -90,6 +95,18 @@ class BuildRepository(ABC):
     @abstractmethod
     def delete(self, build_id: str) -> None:
         """Remove a build; deployments that name it as current or previous then name none."""
+
+
+class IdempotencyKeyRepository(ABC):
+    """Keys of requests; `BuildRepository.create` adds them."""
+
+    @abstractmethod
+    def get(self, digest: str) -> IdempotencyKey:
+        """Return a key, or raise `NotFound`, also when it has expired."""
+
+    @abstractmethod
+    def prune(self) -> int:
+        """Remove keys that have expired, and return how many."""
 
 
 class ProcessRepository(ABC):

@@ -31,6 +31,7 @@ class EventRepository(ABC):
         actor: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        project_id: str | None = None,
         team_id: str | None = None,
         limit: int | None = 1000,
         after: Cursor | None = None,
@@ -38,7 +39,8 @@ class EventRepository(ABC):
         """Return events; of a range of time those at ``since`` or later, and before ``until``. Of the same moment, what
         was appended last is first.
 
-        With ``team_id`` those about the team and what it has now: its projects, deployments, builds, schedules, tokens.
+        With ``project_id`` or ``team_id`` those about that and what it has now: projects, deployments, builds,
+        schedules, members, tokens.
         """
 
 

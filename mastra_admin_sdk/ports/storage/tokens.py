@@ -15,7 +15,12 @@ class TokenRepository(ABC):
 
     @abstractmethod
     def create(self, token: Token) -> Token:
-        """Store a new token; `Conflict` when its digest is known, `NotFound` without its team or project."""
+        """Store a new token; `NotFound` without its team, project or member.
+
+        `Conflict` when its digest is known, or a token that is in force, neither revoked nor expired, has its name. Of
+        two that are made at once under one name, one is refused. An expired one gives its name up: it counts as revoked
+        at the time it expired.
+        """
 
     @abstractmethod
     def get(self, token_id: str) -> Token:
@@ -27,13 +32,18 @@ class TokenRepository(ABC):
 
     @abstractmethod
     def list(
-        self, *, team_id: str | None = None, limit: int | None = None, after: Cursor | None = None
+        self,
+        *,
+        team_id: str | None = None,
+        member_id: str | None = None,
+        limit: int | None = None,
+        after: Cursor | None = None,
     ) -> Sequence[Token]:
-        """Return tokens, also revoked and expired ones: all, or those for one team or a project of it."""
+        """Return tokens, also revoked and expired ones: all, those for one team or a project of it, of one member."""
 
     @abstractmethod
     def update(self, token_id: str, **changes: Any) -> Token:
-        """Change fields of a token, but not its digest."""
+        """Change fields of a token, but not its digest; `Conflict` when another has its name, as in `create`."""
 
     @abstractmethod
     def touch(self, token_id: str, at: datetime) -> None:
@@ -41,4 +51,4 @@ class TokenRepository(ABC):
 
     @abstractmethod
     def delete(self, token_id: str) -> None:
-        """Remove a token. Those of a team or project go with it."""
+        """Remove a token. Those of a team, project or member go with it."""

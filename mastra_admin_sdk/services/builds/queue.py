@@ -30,6 +30,7 @@ from mastra_admin_sdk.models import (
     Deployment,
     DeploymentStatus,
     DesiredState,
+    IdempotencyKey,
     Process,
 )
 from mastra_admin_sdk.services.deployments.live import PathToLive, lock_name
@@ -75,6 +76,7 @@ class BuildQueue:
         revive: bool = True,
         build_id: str | None = None,
         ref: str | None = None,
+        key: IdempotencyKey | None = None,
     ) -> Build:
         """Queue a build; older deploys of the deployment that still wait are superseded by a deploy.
 
@@ -87,9 +89,11 @@ class BuildQueue:
             revive: whether a stopped deployment is meant to run again; what fires by itself leaves it stopped.
             build_id: an id of the caller's, so that what is asked for twice is queued once.
             ref: the branch, tag or commit to build of a repository; the deployment's branch unless given.
+            key: what stands for the request; see `services.deployments.repeats.queue_once`.
 
         Raises:
             Conflict: there is a build of that id.
+            StaleState: a request of that key came first.
             InvalidInput: the priority is no number of a sensible size; nothing was changed.
         """
         _check_priority(priority)
@@ -109,7 +113,7 @@ class BuildQueue:
             build = replace(build, stats={**build.stats, REVIVED: True})
         if revive:
             self._parts.storage.deployments.update(deployment.id, desired_state=DesiredState.RUNNING)
-        build = self._parts.storage.builds.create(build)
+        build = self._parts.storage.builds.create(build, key=key)
         self._parts.record("queue", "build", build.id, number=build.number, kind=kind.value, trigger=trigger.value)
         self.supersede(deployment.id)
         self.bell.ring()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mastra_admin_sdk.models import BuildTrigger, DeploymentType, Schedule, Strategy, choose
+from mastra_admin_sdk.models import Build, BuildTrigger, DeploymentType, IdempotencyKey, Schedule, Strategy, choose
 from mastra_admin_sdk.services.builds.diffs import BuildDiff, compare_builds
 from mastra_admin_sdk.services.builds.waiting import OnProgress
 from mastra_admin_sdk.services.collections import DeploymentCollection
@@ -15,6 +15,7 @@ from mastra_admin_sdk.services.triggers.schedules import ScheduleService
 
 from .lifetimes import Ttl
 from .previews import read_ttl
+from .repeats import queue_once
 from .service import DeploymentService
 
 
@@ -44,6 +45,7 @@ class DeploymentCalls:
         wait: bool = True,
         timeout: float | None = None,
         on_progress: OnProgress | None = None,
+        idempotency_key: str | None = None,
     ) -> Any:
         """Build a project and put it live: queue, copy, install, build, start, health check, route.
 
@@ -63,30 +65,41 @@ class DeploymentCalls:
             wait: wait until it serves; progress is shown in a terminal or notebook.
             timeout: seconds to wait at most; the build goes on after that.
             on_progress: called with the build's record as it changes, instead of showing progress.
+            idempotency_key: a name of the caller's for this very request: whoever asks again under it within 24 hours
+                gets the same build, and queues no other.
 
         Returns:
             A `LiveDeployment`; with ``wait=False`` the queued `LiveBuild`, which ``build.wait()`` joins.
 
         Raises:
             BuildError, ServerError, RouterError: it didn't make it; what served before still does.
+            Conflict: the idempotency key was used for another request.
         """
         found, kind = self._resolver.project(project), choose(DeploymentType, type)
-        deployment = self._deployment_service.find_or_create(
-            found,
-            branch=branch,
-            type=kind,
-            strategy=choose(Strategy, strategy) if strategy is not None else None,
-            replicas=replicas,
-            ttl_seconds=read_ttl(kind, ttl),
-        )
-        queued = self._deployment_service.deploy(
-            deployment, trigger=choose(BuildTrigger, trigger), priority=priority, ref=ref, fresh=fresh
-        )
-        build = LiveBuild(queued, self._services)
+        shape: dict[str, Any] = {
+            "branch": branch or found.default_branch,
+            "type": kind,
+            "strategy": choose(Strategy, strategy) if strategy is not None else None,
+            "replicas": replicas,
+            "ttl_seconds": read_ttl(kind, ttl),
+        }
+        options: dict[str, Any] = {
+            "trigger": choose(BuildTrigger, trigger),
+            "priority": priority,
+            "ref": ref,
+            "fresh": fresh,
+        }
+
+        def queue(key: IdempotencyKey | None) -> Build:
+            deployment = self._deployment_service.find_or_create(found, **shape)
+            return self._deployment_service.deploy(deployment, key=key, **options)
+
+        request = {"action": "deploy", "project": found.id, **shape, **options}
+        build = LiveBuild(queue_once(self._parts, idempotency_key, request, queue), self._services)
         if not wait:
             return build
         build.wait(timeout, on_progress=on_progress)
-        return LiveDeployment(self._parts.storage.deployments.get(deployment.id), self._services)
+        return build.deployment
 
     def promote(
         self,

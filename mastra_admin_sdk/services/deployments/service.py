@@ -19,6 +19,7 @@ from mastra_admin_sdk.models import (
     DeploymentStatus,
     DeploymentType,
     DesiredState,
+    IdempotencyKey,
     Process,
     ProcessStatus,
     Project,
@@ -87,23 +88,25 @@ class DeploymentService:
         self._prolong(deployment)
         return self._queue.enqueue(deployment, trigger=trigger, **options)
 
-    def restart(self, deployment: Deployment) -> Build:
+    def restart(self, deployment: Deployment, *, key: IdempotencyKey | None = None) -> Build:
         """Queue a new server of the current artifact, with the environment as it is set now."""
         if deployment.current_build_id is None:
             name = name_deployment(self._parts.storage, deployment)
             raise InvalidInput(f"{name} has no build that could be started.", hint="Deploy it first.")
         current = self._parts.storage.builds.get(deployment.current_build_id)
         self._prolong(deployment)
-        return self._queue.enqueue(deployment, kind=BuildKind.RESTART, of=current)
+        return self._queue.enqueue(deployment, kind=BuildKind.RESTART, of=current, key=key)
 
-    def rollback(self, deployment: Deployment, to: Build | None = None) -> Build:
+    def rollback(self, deployment: Deployment, to: Build | None = None, *, key: IdempotencyKey | None = None) -> Build:
         """Queue going back to a kept artifact with the environment it ran with."""
         with hold_artifacts(self._parts):
             target = find_rollback_target(self._parts, deployment, to)
             self._prolong(deployment)
-            return self._queue.enqueue(deployment, kind=BuildKind.ROLLBACK, of=target)
+            return self._queue.enqueue(deployment, kind=BuildKind.ROLLBACK, of=target, key=key)
 
-    def promote(self, source: Deployment, to: DeploymentRef | DeploymentType) -> Build:
+    def promote(
+        self, source: Deployment, to: DeploymentRef | DeploymentType, *, key: IdempotencyKey | None = None
+    ) -> Build:
         """Queue starting what one deployment serves on another of its project, with that one's own environment.
 
         Parameters:
@@ -118,7 +121,7 @@ class DeploymentService:
         with hold_artifacts(self._parts):
             promoted = find_promoted_build(self._parts, source)
             self._prolong(target)
-            build = self._queue.enqueue(target, kind=BuildKind.PROMOTE, of=promoted)
+            build = self._queue.enqueue(target, kind=BuildKind.PROMOTE, of=promoted, key=key)
         details = {"source": source.slug, "source_build": promoted.number, "build": build.number}
         self._parts.record("promote", "deployment", target.id, **details)
         return build

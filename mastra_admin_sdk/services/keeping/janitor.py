@@ -29,6 +29,7 @@ class Janitor:
 
     def __init__(self, parts: Parts, deployments: DeploymentService) -> None:
         self._previews, self._retention = PreviewService(parts, deployments), Retention(parts)
+        self._storage = parts.storage
         # Not at once: a process that is starting has other things to do first.
         self._next_collection = time.monotonic() + _FIRST_COLLECTION
 
@@ -47,6 +48,7 @@ class Janitor:
         self._previews.sweep_once(check)
         if time.monotonic() >= self._next_collection:
             self._next_collection = time.monotonic() + _COLLECTION
+            self._storage.idempotency_keys.prune()
             found = self._retention.collect(check=check)
             logger.info("%s", found.title)
             for problem in found.problems:

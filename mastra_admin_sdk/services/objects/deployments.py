@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from mastra_admin_sdk.display.cards import render_deployment
 from mastra_admin_sdk.models import (
     Build,
     DeploymentType,
+    IdempotencyKey,
     Process,
 )
 from mastra_admin_sdk.services.builds.artifacts import list_kept
 from mastra_admin_sdk.services.builds.waiting import OnProgress
+from mastra_admin_sdk.services.deployments.repeats import queue_once
 from mastra_admin_sdk.services.deployments.studio import find_studio_url
 from mastra_admin_sdk.services.history.records import expect_seconds
 from mastra_admin_sdk.services.references import BuildRef, DeploymentRef
@@ -105,6 +108,7 @@ class LiveDeployment(Configurable, Reachable):
         fresh: bool = False,
         wait: bool = True,
         on_progress: OnProgress | None = None,
+        idempotency_key: str | None = None,
     ) -> LiveBuild:
         """Build the source as it lies and put it live; the old server serves until the new one has answered.
 
@@ -114,20 +118,42 @@ class LiveDeployment(Configurable, Reachable):
             fresh: build from nothing: neither packages nor an artifact of an earlier build is used.
             wait: wait until it serves.
             on_progress: called with the build's record as it changes.
+            idempotency_key: see `MastraAdmin.deploy`.
         """
-        queued = self._services.deployments.deploy(self.record, ref=ref, fresh=fresh)
+        queued = self._queue_once(
+            idempotency_key,
+            {"action": "redeploy", "ref": ref, "fresh": fresh},
+            lambda key: self._services.deployments.deploy(self.record, ref=ref, fresh=fresh, key=key),
+        )
         return self._follow_up(queued, wait, on_progress)
 
-    def restart(self, *, wait: bool = True, on_progress: OnProgress | None = None) -> LiveBuild:
-        """Start a new server of the current artifact, with the environment as it is set now."""
-        return self._follow_up(self._services.deployments.restart(self.refresh().record), wait, on_progress)
+    def restart(
+        self, *, wait: bool = True, on_progress: OnProgress | None = None, idempotency_key: str | None = None
+    ) -> LiveBuild:
+        """Start a new server of the current artifact, with the environment as it is set now.
 
-    def start(self, *, wait: bool = True, on_progress: OnProgress | None = None) -> LiveBuild:
+        ``idempotency_key``: see `MastraAdmin.deploy`.
+        """
+        queued = self._queue_once(
+            idempotency_key,
+            {"action": "restart"},
+            lambda key: self._services.deployments.restart(self.refresh().record, key=key),
+        )
+        return self._follow_up(queued, wait, on_progress)
+
+    def start(
+        self, *, wait: bool = True, on_progress: OnProgress | None = None, idempotency_key: str | None = None
+    ) -> LiveBuild:
         """Start a stopped deployment: the same as `restart`."""
-        return self.restart(wait=wait, on_progress=on_progress)
+        return self.restart(wait=wait, on_progress=on_progress, idempotency_key=idempotency_key)
 
     def rollback(
-        self, to: BuildRef | int | None = None, *, wait: bool = True, on_progress: OnProgress | None = None
+        self,
+        to: BuildRef | int | None = None,
+        *,
+        wait: bool = True,
+        on_progress: OnProgress | None = None,
+        idempotency_key: str | None = None,
     ) -> LiveBuild:
         """Go back to a kept artifact with the environment it ran with.
 
@@ -135,16 +161,27 @@ class LiveDeployment(Configurable, Reachable):
             to: the build to go back to, or its number; the one that served before unless given.
             wait: wait until it serves.
             on_progress: called with the build's record as it changes.
+            idempotency_key: see `MastraAdmin.deploy`.
         """
         self.refresh()
         if isinstance(to, int) and not isinstance(to, bool):
             target: Build | None = self._services.resolver.numbered_build(self.record, to)
         else:
             target = self._services.resolver.build(to) if to is not None else None
-        return self._follow_up(self._services.deployments.rollback(self.record, target), wait, on_progress)
+        queued = self._queue_once(
+            idempotency_key,
+            {"action": "rollback", "to": target.id if target else None},
+            lambda key: self._services.deployments.rollback(self.record, target, key=key),
+        )
+        return self._follow_up(queued, wait, on_progress)
 
     def promote(
-        self, to: DeploymentRef | DeploymentType, *, wait: bool = True, on_progress: OnProgress | None = None
+        self,
+        to: DeploymentRef | DeploymentType,
+        *,
+        wait: bool = True,
+        on_progress: OnProgress | None = None,
+        idempotency_key: str | None = None,
     ) -> LiveBuild:
         """Start what this deployment serves on another one of the project, with the other one's own environment.
 
@@ -152,12 +189,17 @@ class LiveDeployment(Configurable, Reachable):
             to: the other one, or a type such as ``"production"``; see `MastraAdmin.promote`.
             wait: wait until it serves.
             on_progress: called with the build's record as it changes.
+            idempotency_key: see `MastraAdmin.deploy`.
 
         Returns:
             The build of the other deployment.
         """
-        build = self._services.deployments.promote(self.refresh().record, to)
-        return self._follow_up(build, wait, on_progress)
+        queued = self._queue_once(
+            idempotency_key,
+            {"action": "promote", "to": str(getattr(to, "id", to))},
+            lambda key: self._services.deployments.promote(self.refresh().record, to, key=key),
+        )
+        return self._follow_up(queued, wait, on_progress)
 
     def stop(self) -> LiveDeployment:
         """Drain and stop its servers, free its ports and routes; data and artifacts stay."""
@@ -167,6 +209,11 @@ class LiveDeployment(Configurable, Reachable):
     def __repr__(self) -> str:
         record = self.record
         return render_deployment(record.slug, record.status, record.public_url, record.status_reason)
+
+    def _queue_once(
+        self, key: str | None, request: Mapping[str, Any], queue: Callable[[IdempotencyKey | None], Build]
+    ) -> Build:
+        return queue_once(self._services.parts, key, {"deployment": self.id, **request}, queue)
 
     def _follow_up(self, build: Build, wait: bool, on_progress: OnProgress | None) -> LiveBuild:
         live = LiveBuild(build, self._services)

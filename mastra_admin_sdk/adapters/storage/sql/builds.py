@@ -10,10 +10,19 @@ from sqlalchemy import Connection, Update, and_, func, insert, or_, select, upda
 from sqlalchemy.sql import ColumnElement
 
 from mastra_admin_sdk.errors import Conflict, LeaseLost, MastraAdminError, NotFound
-from mastra_admin_sdk.models import BUILD_TRANSITIONS, Build, BuildStatus, Cursor, ProcessStatus, utc_now
+from mastra_admin_sdk.models import (
+    BUILD_TRANSITIONS,
+    Build,
+    BuildStatus,
+    Cursor,
+    IdempotencyKey,
+    ProcessStatus,
+    utc_now,
+)
 from mastra_admin_sdk.ports.storage import BuildRepository
 
 from . import tables
+from .keys import keep_key
 from .repository import Row, StatefulRepository
 from .rows import Codec, encode_statuses
 from .scopes import within
@@ -31,11 +40,17 @@ class SqlBuilds(StatefulRepository[Build], BuildRepository):
     ties = ("number", "id")
     transitions = BUILD_TRANSITIONS
 
-    def create(self, build: Build) -> Build:
+    def create(self, build: Build, *, key: IdempotencyKey | None = None) -> Build:
         values = self.codec.encode(build)
         conflict = f"There is a build with the id {build.id!r} already."
-        row = self._database.write(lambda c: _insert_numbered(c, values), conflict=conflict)
-        return self.codec.decode(row)
+
+        def work(connection: Connection) -> Row:
+            row = _insert_numbered(connection, values)
+            if key is not None:
+                keep_key(self._database, connection, key, build.id)
+            return row
+
+        return self.codec.decode(self._database.write(work, conflict=conflict))
 
     def get(self, build_id: str) -> Build:
         return self._get_by_id(build_id)

@@ -34,6 +34,7 @@ class SqlEvents(SqlRepository[Event], EventRepository):
         actor: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        project_id: str | None = None,
         team_id: str | None = None,
         limit: int | None = 1000,
         after: Cursor | None = None,
@@ -46,6 +47,6 @@ class SqlEvents(SqlRepository[Event], EventRepository):
             statement = statement.where(columns.time >= since)
         if until is not None:
             statement = statement.where(columns.time < until)
-        if team_id is not None:
-            statement = statement.where(columns.object_id.in_(select_objects(team_id)))
+        if project_id is not None or team_id is not None:
+            statement = statement.where(columns.object_id.in_(select_objects(project_id, team_id)))
         return self._fetch(statement, limit)

@@ -13,7 +13,7 @@ from mastra_admin_sdk.errors import StorageError
 
 from .engine import BUSY_SECONDS, Database
 
-HEAD = "0004"
+HEAD = "0006"
 """The newest revision in ``migrations/versions``; a database that has it needs no Alembic."""
 
 VERSION_TABLE = "mastra_admin_version"

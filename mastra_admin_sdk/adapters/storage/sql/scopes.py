@@ -32,17 +32,28 @@ def is_for_team(team_id: str) -> ColumnElement[bool]:
     return or_(columns.team_id == team_id, columns.project_id.in_(select_projects(team_id)))
 
 
-def select_objects(team_id: str) -> CompoundSelect[Any]:
-    """Return the ids of a team and of all that it has, as a subquery."""
-    deployments = _select_deployments(None, team_id)
+def select_objects(project_id: str | None, team_id: str | None) -> CompoundSelect[Any]:
+    """Return the ids of a project or team and of all that it has, as a subquery."""
+    deployments = _select_deployments(project_id, team_id)
     owned = (tables.builds, tables.schedules)
-    return union_all(
-        select(tables.teams.c.id).where(tables.teams.c.id == team_id),
-        select_projects(team_id),
-        deployments,
-        *(select(table.c.id).where(table.c.deployment_id.in_(deployments)) for table in owned),
-        select(tables.tokens.c.id).where(is_for_team(team_id)),
-    )
+    parts = [deployments, *(select(table.c.id).where(table.c.deployment_id.in_(deployments)) for table in owned)]
+    if project_id is not None:
+        project = _select_project(project_id, team_id)
+        parts += [project, select(tables.tokens.c.id).where(tables.tokens.c.project_id.in_(project))]
+    elif team_id is not None:
+        parts += [
+            select(tables.teams.c.id).where(tables.teams.c.id == team_id),
+            select_projects(team_id),
+            select(tables.members.c.id).where(tables.members.c.team_id == team_id),
+            select(tables.tokens.c.id).where(is_for_team(team_id)),
+        ]
+    return union_all(*parts)
+
+
+def _select_project(project_id: str, team_id: str | None) -> Select[Any]:
+    columns = tables.projects.c
+    statement = select(columns.id).where(columns.id == project_id)
+    return statement if team_id is None else statement.where(columns.team_id == team_id)
 
 
 def _select_deployments(project_id: str | None, team_id: str | None) -> Select[Any]:

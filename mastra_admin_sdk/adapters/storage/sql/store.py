@@ -17,7 +17,9 @@ from .datasets import SqlDatasetItems, SqlDatasets
 from .deployments import SqlDeployments
 from .engine import Database, bind_schema, make_postgres_engine, make_sqlite_engine
 from .events import SqlEvents
+from .keys import SqlIdempotencyKeys
 from .leases import SqlLeases, SqlOffsets
+from .members import SqlMembers
 from .migrate import migrate
 from .processes import SqlProcesses, SqlRoutes
 from .schedules import SqlSchedules
@@ -36,6 +38,7 @@ class SqlAdminStorage(AdminStorage):
         self.projects = SqlProjects(database)
         self.deployments = SqlDeployments(database)
         self.builds = SqlBuilds(database)
+        self.idempotency_keys = SqlIdempotencyKeys(database)
         self.processes = SqlProcesses(database)
         self.routes = SqlRoutes(database)
         self.schedules = SqlSchedules(database)
@@ -47,6 +50,7 @@ class SqlAdminStorage(AdminStorage):
         self.alert_messages = SqlAlertMessages(database)
         self.datasets = SqlDatasets(database)
         self.dataset_items = SqlDatasetItems(database)
+        self.members = SqlMembers(database)
         self.tokens = SqlTokens(database)
 
     def init(self) -> None:

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, update
+from sqlalchemy import Connection, insert, or_, update
 
 from mastra_admin_sdk.models import Cursor, Token
 from mastra_admin_sdk.ports.storage import TokenRepository
 
 from . import tables
-from .repository import SqlRepository
+from .repository import Row, SqlRepository
 from .rows import Codec
 from .scopes import is_for_team
 
-_NO_OWNER = "A token needs a team or project that exists, or none."
+_NO_OWNER = "A token needs a team, project and member that exist, or none."
 
 
 class SqlTokens(SqlRepository[Token], TokenRepository):
@@ -26,7 +26,18 @@ class SqlTokens(SqlRepository[Token], TokenRepository):
     codec = Codec(Token, frozen=("id", "digest", "created_at"))
 
     def create(self, token: Token) -> Token:
-        return self._insert(token, conflict="There is a token with that digest or id already.", missing=_NO_OWNER)
+        columns = self.table.c
+        over = update(self.table).where(
+            columns.name == token.name, columns.revoked_at.is_(None), columns.expires_at <= token.created_at
+        )
+        statement = insert(self.table).values(self.codec.encode(token)).returning(*columns)
+
+        def create(connection: Connection) -> Row:
+            connection.execute(over.values(revoked_at=columns.expires_at))
+            return connection.execute(statement).mappings().one()
+
+        conflict = f"There is a token {token.name!r} already, or one with that digest."
+        return self.codec.decode(self._database.write(create, conflict=conflict, missing=_NO_OWNER))
 
     def get(self, token_id: str) -> Token:
         return self._get_by_id(token_id)
@@ -36,13 +47,21 @@ class SqlTokens(SqlRepository[Token], TokenRepository):
         return self._get("that digest", self.table.c.digest == digest)
 
     def list(
-        self, *, team_id: str | None = None, limit: int | None = None, after: Cursor | None = None
+        self,
+        *,
+        team_id: str | None = None,
+        member_id: str | None = None,
+        limit: int | None = None,
+        after: Cursor | None = None,
     ) -> Sequence[Token]:
         statement = self._select_newest_first(after)
+        if member_id is not None:
+            statement = statement.where(self.table.c.member_id == member_id)
         return self._fetch(statement if team_id is None else statement.where(is_for_team(team_id)), limit)
 
     def update(self, token_id: str, **changes: Any) -> Token:
-        return self._update(token_id, changes, missing=_NO_OWNER)
+        conflict = f"There is a token {changes.get('name')!r} already."
+        return self._update(token_id, changes, conflict=conflict, missing=_NO_OWNER)
 
     def touch(self, token_id: str, at: datetime) -> None:
         columns = self.table.c

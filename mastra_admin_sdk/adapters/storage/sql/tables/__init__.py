@@ -8,6 +8,7 @@ from .core import (
     deployment_env_versions,
     deployments,
     events,
+    idempotency_keys,
     leases,
     offsets,
     processes,
@@ -17,7 +18,7 @@ from .core import (
     schedules,
     teams,
 )
-from .observing import alert_messages, alert_rules, alert_states, dataset_items, datasets, tokens
+from .observing import alert_messages, alert_rules, alert_states, dataset_items, datasets, members, tokens
 
 __all__ = [
     "alert_messages",
@@ -29,7 +30,9 @@ __all__ = [
     "deployment_env_versions",
     "deployments",
     "events",
+    "idempotency_keys",
     "leases",
+    "members",
     "metadata",
     "offsets",
     "processes",

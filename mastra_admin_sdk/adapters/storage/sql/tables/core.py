@@ -38,7 +38,7 @@ teams = Table(
     time_column("created_at"),
     time_column("updated_at"),
     UniqueConstraint("slug"),
-    Index(None, "created_at"),
+    Index(None, "created_at", "id"),
 )
 
 projects = Table(
@@ -57,7 +57,8 @@ projects = Table(
     time_column("created_at"),
     time_column("updated_at"),
     UniqueConstraint("team_id", "slug"),
-    Index(None, "team_id", "created_at"),
+    Index(None, "created_at", "id"),
+    Index(None, "team_id", "created_at", "id"),
 )
 
 deployments = Table(
@@ -94,7 +95,8 @@ deployments = Table(
     # Builds point to deployments and back, so these two are added when both tables are there.
     ForeignKeyConstraint(["current_build_id"], ["builds.id"], ondelete="SET NULL", use_alter=True),
     ForeignKeyConstraint(["previous_build_id"], ["builds.id"], ondelete="SET NULL", use_alter=True),
-    Index(None, "project_id", "created_at"),
+    Index(None, "created_at", "id"),
+    Index(None, "project_id", "created_at", "id"),
     Index(None, "status"),
     Index(None, "current_build_id"),
     Index(None, "previous_build_id"),
@@ -141,7 +143,21 @@ builds = Table(
     Index(None, "status", "priority", "queued_at"),
     Index(None, "cache_key"),
     Index(None, "artifact_build_id"),
-    Index(None, "created_at"),
+    Index(None, "created_at", "number", "id"),
+    Index(None, "deployment_id", "created_at", "number", "id"),
+    Index(None, "status", "created_at", "number", "id"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    text_column("digest", primary_key=True),
+    text_column("fingerprint"),
+    text_column("build_id", ForeignKey("builds.id", ondelete="SET NULL"), nullable=True),
+    time_column("expires_at"),
+    time_column("created_at"),
+    Index(None, "expires_at"),
+    Index(None, "build_id"),
 )
 
 _ALIVE_PROCESS = text("status <> 'exited'")
@@ -179,7 +195,8 @@ processes = Table(
         sqlite_where=_ALIVE_PROCESS,
         postgresql_where=_ALIVE_PROCESS,
     ),
-    Index(None, "deployment_id", "created_at"),
+    Index(None, "created_at", "id"),
+    Index(None, "deployment_id", "created_at", "id"),
     Index(None, "build_id"),
     Index(None, "status"),
 )
@@ -212,7 +229,8 @@ schedules = Table(
     text_column("last_build_id", nullable=True),
     text_column("last_error", nullable=True),
     time_column("created_at"),
-    Index(None, "deployment_id", "created_at"),
+    Index(None, "created_at", "id"),
+    Index(None, "deployment_id", "created_at", "id"),
     Index(None, "next_at"),
 )
 
@@ -230,8 +248,10 @@ events = Table(
     time_column("time"),
     UniqueConstraint("id"),
     Index(None, "time", "sequence"),
-    Index(None, "object_type", "object_id", "time"),
-    Index(None, "object_id", "time"),
+    Index(None, "object_type", "object_id", "time", "sequence"),
+    Index(None, "object_id", "time", "sequence"),
+    Index(None, "action", "time", "sequence"),
+    Index(None, "actor", "time", "sequence"),
 )
 
 leases = Table(

@@ -1,8 +1,8 @@
-"""Alerts, datasets and tokens."""
+"""Alerts, datasets, members and tokens."""
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Double, ForeignKey, Index, Table, UniqueConstraint
+from sqlalchemy import Boolean, Column, Double, ForeignKey, Index, Table, UniqueConstraint, text
 
 from .base import SEQUENCE, json_column, metadata, number_column, parent_column, text_column, time_column
 
@@ -23,7 +23,7 @@ alert_rules = Table(
     time_column("created_at"),
     time_column("updated_at"),
     UniqueConstraint("name"),
-    Index(None, "created_at"),
+    Index(None, "created_at", "id"),
     Index(None, "project_id"),
     Index(None, "deployment_id"),
 )
@@ -65,9 +65,9 @@ alert_messages = Table(
     text_column("error", nullable=True),
     time_column("created_at"),
     UniqueConstraint("id"),
-    Index(None, "rule_id", "created_at"),
+    Index(None, "rule_id", "created_at", "sequence"),
     Index(None, "status", "next_attempt_at"),
-    Index(None, "created_at"),
+    Index(None, "created_at", "sequence"),
 )
 
 datasets = Table(
@@ -79,7 +79,7 @@ datasets = Table(
     time_column("created_at"),
     time_column("updated_at"),
     UniqueConstraint("name"),
-    Index(None, "created_at"),
+    Index(None, "created_at", "id"),
 )
 
 dataset_items = Table(
@@ -101,6 +101,22 @@ dataset_items = Table(
     Index(None, "dataset_id", "sequence"),
 )
 
+members = Table(
+    "members",
+    metadata,
+    text_column("id", primary_key=True),
+    parent_column("team_id", "teams.id"),
+    text_column("email"),
+    text_column("role"),
+    time_column("created_at"),
+    time_column("updated_at"),
+    UniqueConstraint("team_id", "email"),
+    Index(None, "team_id", "created_at", "id"),
+    Index(None, "created_at", "id"),
+)
+
+_IN_FORCE = text("revoked_at IS NULL")
+
 tokens = Table(
     "tokens",
     metadata,
@@ -110,12 +126,15 @@ tokens = Table(
     json_column("scopes"),
     text_column("team_id", ForeignKey("teams.id", ondelete="CASCADE"), nullable=True),
     text_column("project_id", ForeignKey("projects.id", ondelete="CASCADE"), nullable=True),
+    text_column("member_id", ForeignKey("members.id", ondelete="CASCADE"), nullable=True),
     time_column("last_used_at", nullable=True),
     time_column("expires_at", nullable=True),
     time_column("revoked_at", nullable=True),
     time_column("created_at"),
     UniqueConstraint("digest"),
-    Index(None, "created_at"),
+    Index("uq_tokens_name", "name", unique=True, sqlite_where=_IN_FORCE, postgresql_where=_IN_FORCE),
+    Index(None, "created_at", "id"),
+    Index(None, "member_id"),
     Index(None, "team_id"),
     Index(None, "project_id"),
 )
