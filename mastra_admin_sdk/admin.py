@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import __version__, registry
 from .errors import ForkedProcess
@@ -40,6 +40,7 @@ from .services.doctor import Check, examine
 from .services.environment.secrets import SecretBox
 from .services.exports.calls import ExportCalls
 from .services.exports.service import ExportService
+from .services.keeping.disk import measure_home
 from .services.keeping.janitor import Janitor
 from .services.keeping.removals import Removals
 from .services.keeping.retention import Retention
@@ -68,6 +69,9 @@ from .services.triggers.watching import ROLE as WATCHER
 from .services.triggers.watching import Watcher
 from .services.triggers.webhooks import WebhookService
 from .settings import load_settings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class MastraAdmin(
@@ -263,6 +267,13 @@ class MastraAdmin(
             A sequence of `Removal` (what, why, path, bytes) that shows itself as a table; ``.frame()`` and ``.bytes``.
         """
         return Retention(self._parts).collect(dry_run=dry_run)
+
+    def disk(self) -> pd.DataFrame:
+        """Return how much room each part of the home takes, largest first: ``part``, ``path``, ``bytes``, ``files``.
+
+        ``attrs`` has ``free`` and ``total`` bytes of its disk. It looks at every file, which may take seconds.
+        """
+        return measure_home(self.home)
 
     def overview(self) -> Overview:
         """Return what runs and what doesn't: teams, projects, deployments, processes, roles, engine, lag."""

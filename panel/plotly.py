@@ -23,7 +23,7 @@ def send_script(version: str) -> Response:
     script = find_script()
     if version != script.version:
         abort(404)
-    is_packed = "gzip" in request.accept_encodings
+    is_packed = bool(request.accept_encodings["gzip"])
     answer = Response(pack_script() if is_packed else script.read(), mimetype="text/javascript")
     if is_packed:
         answer.headers["Content-Encoding"] = "gzip"

@@ -20,6 +20,8 @@ def name_groups(frame: pd.DataFrame, by: str | None, column: str | None, names: 
     """
     if by is None or column is None:
         return frame
+    if by == column and frame[column].dtype != "category":
+        return frame
     labels = frame[column].astype(object)
     if by in _RECORDS:
         known = {each: names.find(by, each) or str(each)[:_SHORT] for each in labels.unique()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,12 +54,16 @@ def find_subject(by: str | None, filters: Mapping[str, Any]) -> Subject:
     return Subject({}, "spans") if by in _ANY_SPAN else Subject({"roots": True}, "requests")
 
 
-def find_group(by: str | None) -> str | None:
-    """Return the column for what a chart is split by; `InvalidInput` when it can't be."""
-    if by is None:
-        return None
+def find_group(by: str | None, *, also: Sequence[str] = ()) -> str | None:
+    """Return the column for what something is split by; `InvalidInput` when it can't be.
+
+    Parameters:
+        also: further columns that can be named.
+    """
+    if by is None or by in also:
+        return by
     if by not in GROUPS:
-        raise InvalidInput(f"A chart can't be split by {by!r}.", hint=f"There are: {', '.join(GROUPS)}.")
+        raise InvalidInput(f"This can't be split by {by!r}.", hint=f"There are: {', '.join([*GROUPS, *also])}.")
     return GROUPS[by]
 
 

@@ -19,6 +19,7 @@ from mastra_admin_sdk.display.charts.timelines import (
 from mastra_admin_sdk.display.charts.units import Unit, count_things, measure_money, measure_share, measure_time
 from mastra_admin_sdk.errors import InvalidInput
 from mastra_admin_sdk.models import PHASES
+from mastra_admin_sdk.ports.columns import PERIODS
 from mastra_admin_sdk.services.parts import Parts
 from mastra_admin_sdk.services.references import DeploymentRef, ProjectRef, TeamRef
 from mastra_admin_sdk.services.telemetry.service import TelemetryService
@@ -27,6 +28,7 @@ from mastra_admin_sdk.services.telemetry.wording import describe_unpriced
 from .names import name_groups
 from .questions import find_group, find_subject
 from .ranges import read_range
+from .summaries import join_answers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -181,6 +183,38 @@ class ChartService:
         empty = "" if len(priced) else notes[0] if notes else _NOTHING
         drawing = draw_timeline(title, axis, series, unit, shape=Shape.BARS, empty=empty)
         return Chart("cost", title, frame, drawing, notes=tuple(note for note in notes if note != empty))
+
+    def summary(self, *, by: str | None = None, timezone: str = "UTC", **filters: Any) -> pd.DataFrame:
+        """Return requests, latency, errors, tokens and cost of a time side by side, the last 24 hours unless given.
+
+        Parameters:
+            by: what charts can be split by, or ``hour``, ``day``, ``week`` or ``month``; all in one row unless given.
+            timezone: whose days.
+            filters: as ``admin.spans``.
+
+        Returns:
+            A row a group, the busiest first, times newest first: the group (``project``, ``deployment`` and ``build``
+            by their names, behind their ids), then `summaries.SUMMARY_MEASURES`; durations are milliseconds.
+            ``attrs`` has ``subject``, what is counted, ``currency``, and ``unpriced`` when models have no price.
+
+        Example:
+            >>> admin.charts.summary(by="model", since="7d")
+        """
+        column = find_group(by, also=PERIODS)
+        subject = find_subject(by, filters)
+        time = read_range(filters, None, timezone)
+        asked = {"since": time.filters["since"], "until": time.until, "timezone": timezone, "limit": None}
+        grouped = {**filters, **asked, "by": [column] if column else []}
+        latency = self._telemetry.latency(**{**grouped, **subject.filters}, order="most")
+        usage = self._telemetry.usage(**grouped, order="most")
+        joined = join_answers(latency, usage, column)
+        named = name_groups(joined, by, column, self._parts.names)
+        named.attrs = {
+            "subject": subject.name,
+            "currency": self._telemetry.currency,
+            "unpriced": usage.attrs.get("unpriced"),
+        }
+        return named
 
     def builds(
         self,
