@@ -1,7 +1,8 @@
 """The nouns of MastraAdmin: frozen dataclasses, their states, and the transitions that are allowed.
 
-``states`` has the enumerations, ``entities``, ``alerts``, ``datasets``, ``members`` and ``tokens`` what the database holds,
-``cursors`` where a page of that ended, ``keys`` what requests go by, ``work`` what sources and runners talk about.
+``states`` has the enumerations, ``entities``, ``alerts``, ``datasets``, ``members`` and ``tokens`` what the database
+holds, ``cursors`` where a page of that ended, ``keys`` what requests go by, ``work`` what sources and runners talk
+about.
 """
 
 from .alerts import AlertMessage, AlertRule, AlertState

@@ -41,9 +41,7 @@ def upgrade() -> None:
     op.create_index("ix_tokens_member_id", "tokens", ["member_id"])
     _free_names()
     in_force = sa.text("revoked_at IS NULL")
-    op.create_index(
-        "uq_tokens_name", "tokens", ["name"], unique=True, sqlite_where=in_force, postgresql_where=in_force
-    )
+    op.create_index("uq_tokens_name", "tokens", ["name"], unique=True, sqlite_where=in_force, postgresql_where=in_force)
 
 
 def downgrade() -> None:
