@@ -43,10 +43,12 @@ class Material:
         return sorted((self.folder / "spans").iterdir())
 
 
-def make_material(telemetry: Path, spans: int, *, project: str = "p", seed: int = 7) -> Material:
+def make_material(
+    telemetry: Path, spans: int, *, project: str = "p", deployment: str = "d", build: str = "b", seed: int = 7
+) -> Material:
     """Write the files of one server below the telemetry folder of a home."""
-    folder = telemetry / "d" / "b" / "p"
-    owner = ["--project", project, "--deployment", "d", "--build", "b", "--seed", str(seed)]
+    folder = telemetry / deployment / build / "p"
+    owner = ["--project", project, "--deployment", deployment, "--build", build, "--seed", str(seed)]
     _run_oracle(["generate", "--spans", str(spans), "--out", str(folder), *owner])
     return Material(folder, project, spans)
 
