@@ -10,13 +10,16 @@ from mastra_admin_sdk import MastraAdmin
 
 from . import api, collector, live, pages
 from .access import guard, is_signed_in
+from .activity import ActivityBoard
 from .context import EXTENSION, Panel
 from .glance import Glance
 from .headers import add_headers
+from .navigation import list_destinations
 from .options import PanelOptions
 from .problems import handle_errors
 from .requests import count_requests
 from .tokens import derive_session_key, load_token
+from .vendor import require_libraries
 from .wording import add_filters
 
 _SESSION_DAYS = 7
@@ -53,15 +56,16 @@ def create_app(
         ping_seconds=ping_seconds,
     )
     app = Flask(__name__)
-    panel = app.extensions[EXTENSION] = Panel(admin, options, Glance(admin))
+    panel = app.extensions[EXTENSION] = Panel(admin, options, Glance(admin), ActivityBoard(admin))
     _configure(app, options)
     count_requests(app, panel.requests)
     # The headers come first, so that refusals carry them too.
     add_headers(app)
     handle_errors(app)
     guard(app)
+    require_libraries(app)
     add_filters(app)
-    app.context_processor(lambda: {"is_signed_in": is_signed_in()})
+    app.context_processor(lambda: {"is_signed_in": is_signed_in(), "destinations": list_destinations})
     for part in (api, collector, pages, live):
         part.register(app)
     return app

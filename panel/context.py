@@ -9,6 +9,7 @@ from flask import current_app
 
 from mastra_admin_sdk import MastraAdmin
 
+from .activity import ActivityBoard
 from .glance import Glance
 from .limits import RateLimit
 from .options import PanelOptions
@@ -33,6 +34,7 @@ class Panel:
     admin: MastraAdmin
     options: PanelOptions
     glance: Glance
+    activity: ActivityBoard
     requests: RequestCounter = field(default_factory=RequestCounter)
     scraping: threading.Lock = field(default_factory=threading.Lock)
     stopping: threading.Event = field(default_factory=threading.Event)

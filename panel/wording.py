@@ -30,7 +30,16 @@ _STEPS = ((60, 1, "s"), (3600, 60, "min"), (86400, 3600, "h"), (float("inf"), 86
 
 def add_filters(app: Flask) -> None:
     """Add the filters to an app's templates."""
-    app.jinja_env.filters.update(ago=ago, moment=format_moment, printable=printable, seconds=format_seconds, tone=tone)
+    app.jinja_env.filters.update(
+        ago=ago,
+        milliseconds=format_milliseconds,
+        moment=format_moment,
+        printable=printable,
+        seconds=format_seconds,
+        share=format_share,
+        tone=tone,
+        until=until,
+    )
 
 
 def ago(moment: str, now: datetime | None = None) -> str:
@@ -43,6 +52,15 @@ def ago(moment: str, now: datetime | None = None) -> str:
         return "just now"
     unit, name = next((unit, name) for limit, unit, name in _STEPS if passed < limit)
     return f"{int(passed // unit)} {name} ago"
+
+
+def until(moment: str, now: datetime | None = None) -> str:
+    """Return in how long an ISO time will be, such as ``in 3 h``."""
+    left = (datetime.fromisoformat(moment) - (now or datetime.now(UTC))).total_seconds()
+    if left < 1:
+        return "now"
+    unit, name = next((unit, name) for limit, unit, name in _STEPS if left < limit)
+    return f"in {int(left // unit)} {name}"
 
 
 def format_moment(moment: str) -> str:
@@ -58,6 +76,21 @@ def format_seconds(seconds: float | None) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def format_milliseconds(milliseconds: float | None) -> str:
+    """Return a duration such as ``340 ms`` or ``2.4 s``."""
+    if milliseconds is None:
+        return "\N{EN DASH}"
+    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else format_seconds(milliseconds / 1000)
+
+
+def format_share(share: float | None) -> str:
+    """Return a share of one as percents, such as ``4 %`` or ``0.3 %``."""
+    if share is None:
+        return "\N{EN DASH}"
+    percents = share * 100
+    return f"{percents:.1f} %" if 0 < percents < 1 else f"{percents:.0f} %"
 
 
 def tone(state: str) -> str:

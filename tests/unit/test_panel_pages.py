@@ -51,27 +51,19 @@ def test_an_empty_panel_says_what_to_do(client: FlaskClient) -> None:
 
 def test_a_team_without_projects_says_what_to_do(client: FlaskClient, admin: MastraAdmin) -> None:
     admin.teams.create("Search")
-    assert "admin.projects.create" in open_page(client, "/")
+    page = open_page(client, "/")
+    assert "Nothing is deployed yet" in page
+    assert 'href="/projects/new"' in page
 
 
-def test_the_overview_links_deployment_server_and_builds(client: FlaskClient, admin: MastraAdmin) -> None:
+def test_the_overview_links_deployment_address_and_builds(client: FlaskClient, admin: MastraAdmin) -> None:
     seeded = seed(admin.storage, admin.home.path)
     running = make_build(admin.storage, admin.home.path, seeded.deployment)
     page = open_page(client, "/")
+    assert f'href="/deployments/{seeded.deployment.id}"' in page
     assert 'href="http://weather.search.localhost:8080"' in page
-    assert 'href="http://127.0.0.1:4101"' in page
     assert f'href="/builds/{seeded.build.id}"' in page
     assert f'href="/builds/{running.id}"' in page
-
-
-def test_the_overview_shows_domains_and_links_the_studio(client: FlaskClient, admin: MastraAdmin) -> None:
-    seeded = seed(admin.storage, admin.home.path)
-    assert "Studio" not in open_page(client, "/")
-    admin.storage.builds.update(seeded.build.id, artifact={**seeded.build.artifact, "studio": "/"})
-    admin.storage.deployments.update(seeded.deployment.id, domains=("agents.example.com",))
-    page = open_page(sign_in(admin), "/")  # another panel: one looks once a second
-    assert "agents.example.com" in page
-    assert 'href="http://weather.search.localhost:8080/"' in page
 
 
 def test_a_server_that_doesnt_answer_isnt_called_running(client: FlaskClient, admin: MastraAdmin) -> None:
