@@ -8,10 +8,23 @@ from flask import Flask
 def register(app: Flask) -> None:
     """Add the API to an app."""
     # Here, because the views use what is made of the schemas below this package.
-    from . import builds, charts, deployments, document, health, hooks, logs, metrics, overview, projects, teams
+    from . import (
+        builds,
+        charts,
+        deployments,
+        document,
+        health,
+        hooks,
+        logs,
+        metrics,
+        observability,
+        overview,
+        projects,
+        teams,
+    )
 
     app.register_blueprint(health.blueprint)
     app.register_blueprint(hooks.blueprint)
     app.register_blueprint(metrics.blueprint)
-    for noun in (overview, teams, projects, deployments, builds, logs, charts, document):
+    for noun in (overview, teams, projects, deployments, builds, logs, charts, observability, document):
         app.register_blueprint(noun.blueprint, url_prefix="/api")
