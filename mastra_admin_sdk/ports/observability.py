@@ -171,6 +171,11 @@ class Chunk:
 class ObservabilityStore(ABC):
     """Stores telemetry lines and answers questions about them."""
 
+    @property
+    def inserts_at_once(self) -> int:
+        """How many inserts are worth sending at the same time: 1 unless it takes the next while it stores one."""
+        return 1
+
     @abstractmethod
     def init(self) -> None:
         """Create or migrate the schema; starts the engine where that is ours. Can be repeated."""

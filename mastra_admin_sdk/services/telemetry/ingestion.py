@@ -7,9 +7,9 @@ insert and its offset costs nothing but the repetition.
 from __future__ import annotations
 
 import time
-from collections import ChainMap
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections import ChainMap, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from mastra_admin_sdk.errors import LeaseLost, MastraAdminError
@@ -30,6 +30,7 @@ LEASE_SECONDS = 6.0
 LONGEST_PAUSE = 5.0
 """Seconds between two tries while the store is away."""
 
+_STORING = "mastra-admin-store"
 _KEEP_SECONDS = 24 * 3600.0
 _TIDY_SECONDS = 60.0
 _STORE_TIDY_SECONDS = 5.0
@@ -119,17 +120,26 @@ class Ingester:
     def _run(self, role: HeldLease, stopping: Callable[[], bool]) -> int:
         self._load(role)
         total = 0
-        with ThreadPoolExecutor(1, "mastra-admin-read") as threads:
+        most = self._parts.observability.inserts_at_once
+        under_way: deque[tuple[Batch, Future[None]]] = deque()
+        with ThreadPoolExecutor(1, "mastra-admin-read") as readers, ThreadPoolExecutor(most, _STORING) as senders:
             batch = self._read_batch(self._offsets)
-            while batch:
-                # The next batch is read while this one is stored; of what came meanwhile all is seen by the one after.
-                # A deployment with much to store must not keep the others waiting.
-                ahead = threads.submit(self._read_after, batch) if batch.is_full else None
-                self._flush(batch, role)
-                total += batch.bytes
-                if stopping():
-                    break
-                batch = ahead.result() if ahead else self._read_batch(self._offsets)
+            while batch or under_way:
+                ahead = None
+                if batch:
+                    # Somebody who was stopped and woke up again may have been replaced without having heard of it.
+                    role.confirm()
+                    under_way.append((batch, senders.submit(self._insert, batch)))
+                    # The next batch is read while this one is stored; of what came meanwhile all is seen by the one
+                    # after. A deployment with much to store must not keep the others waiting.
+                    if batch.is_full and not stopping():
+                        ahead = readers.submit(self._read_after, [each for each, _ in under_way])
+                while under_way and (ahead is None or len(under_way) >= most):
+                    total += self._settle(*under_way.popleft(), role)
+                if ahead:
+                    batch = ahead.result()
+                else:
+                    batch = self._read_batch(self._offsets) if batch and not stopping() else None
         self._tidy_store(total)
         self._tidy_if_due(role)
         return total
@@ -150,9 +160,9 @@ class Ingester:
             self._progress.load()
             self._generation, self._tidied_at = role.current.generation, float("-inf")
 
-    def _read_after(self, batch: Batch) -> Batch | None:
-        """Read what comes after a batch that isn't stored yet."""
-        return self._read_batch(ChainMap(batch.reached, self._offsets))
+    def _read_after(self, batches: Sequence[Batch]) -> Batch | None:
+        """Read what comes after batches that aren't stored yet."""
+        return self._read_batch(ChainMap(*(dict(batch.reached) for batch in reversed(batches)), self._offsets))
 
     def _read_batch(self, offsets: Mapping[str, Offset]) -> Batch | None:
         behind = []
@@ -163,18 +173,22 @@ class Ingester:
                 self._index.settle(file)
         return self._reader.read(behind, offsets) if behind else None
 
-    def _flush(self, batch: Batch, role: HeldLease) -> None:
-        # Somebody who was stopped and woke up again may have been replaced without having heard of it.
-        role.confirm()
-        if batch.chunks:
-            if not self._ready:
-                self._parts.observability.init()
-                self._ready = True
-            self._parts.observability.insert(batch.chunks)
+    def _insert(self, batch: Batch) -> None:
+        if not batch.chunks:
+            return
+        if not self._ready:
+            self._parts.observability.init()
+            self._ready = True
+        self._parts.observability.insert(batch.chunks)
+
+    def _settle(self, batch: Batch, insert: Future[None], role: HeldLease) -> int:
+        """Wait until a batch is stored, save how far that is, and return its bytes."""
+        insert.result()
         self._parts.storage.offsets.save(batch.reached.values(), role.current)
         # Another object: the next batch is being read by the old one, in a thread.
         self._offsets = {**self._offsets, **batch.reached}
         self._progress.note_stored(batch)
+        return batch.bytes
 
     def _list_behind(self, files: Iterable[TelemetryFile]) -> list[TelemetryFile]:
         """Those whose lines, as far as they were there when they were looked at, are not stored."""

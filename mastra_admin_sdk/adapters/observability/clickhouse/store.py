@@ -101,6 +101,12 @@ class ClickHouseStore(Answers):
         self._lock = threading.RLock()
         self._healed_at = float("-inf")
 
+    @property
+    def inserts_at_once(self) -> int:
+        """Two with the engine of the home, whose writes stand in a row. On a server they don't: it would store both at
+        the same time, and each of the two would miss what the other has."""
+        return 2 if self._launcher else 1
+
     def init(self) -> None:
         """Create or migrate the schema."""
         with self._lock:
