@@ -6,112 +6,72 @@ import hashlib
 import json
 import threading
 import time
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from mastra_admin_sdk import LiveBuild, MastraAdmin
-from mastra_admin_sdk.models import Project, Team
-from mastra_admin_sdk.services.overview import DeploymentView, Overview, ServerView
+from mastra_admin_sdk import MastraAdmin
 
-from .shapes import shape_build, shape_deployment, shape_process, shape_project, shape_team
+from .api.schemas.overview import Overview
 
 _FRESH_SECONDS = 1.0
+_SHARE = 10.0
+"""A look that takes long counts for so many times of that: a tenth of the time at most is spent looking."""
+_LONGEST_SECONDS = 15.0
+_SEEN_SECONDS = 90.0
+"""A supervisor notes what hasn't changed once a minute."""
 _RECENT_BUILDS = 20
 _UNTAGGED = frozenset({"lag", "ingestion", "engine"})
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was seen, and a tag that changes when it does."""
+    """What was seen, as a model and as JSON, and a tag that changes when it does."""
 
+    overview: Overview
     document: dict[str, Any]
     etag: str
 
 
 class Glance:
-    """Looks at everything, at most once a second: a look asks every server whether it answers."""
+    """Looks at everything, at most once a second, and less often where a look takes long.
+
+    Where a supervisor is at work its health checks count, so that nothing is asked twice; else a look asks every server
+    whether it answers. Whoever comes while somebody else looks gets what was seen before.
+    """
 
     def __init__(self, admin: MastraAdmin, fresh_seconds: float = _FRESH_SECONDS) -> None:
         self._admin, self._fresh_seconds = admin, fresh_seconds
-        self._lock = threading.Lock()
+        self._looking = threading.Lock()
         self._last: Look | None = None
-        self._taken_at = 0.0
+        self._fresh_until = 0.0
 
     def look(self) -> Look:
         """Return the state; a moment old at most."""
-        with self._lock:
-            if self._last is None or time.monotonic() - self._taken_at >= self._fresh_seconds:
-                self._last = self._take()
-                self._taken_at = time.monotonic()
-            return self._last
+        last = self._last
+        if last is not None and (self._is_fresh() or not self._looking.acquire(blocking=False)):
+            return last
+        if last is None:
+            self._looking.acquire()
+        try:
+            return self._last if self._last is not None and self._is_fresh() else self._renew()
+        finally:
+            self._looking.release()
+
+    def _is_fresh(self) -> bool:
+        return time.monotonic() < self._fresh_until
+
+    def _renew(self) -> Look:
+        begun = time.monotonic()
+        self._last = look = self._take()
+        now = time.monotonic()
+        self._fresh_until = now + min(self._fresh_seconds * max(1.0, _SHARE * (now - begun)), _LONGEST_SECONDS)
+        return look
 
     def _take(self) -> Look:
         admin = self._admin
-        document = describe(
-            admin.overview(), admin.teams.list(), admin.projects.list(), admin.builds.list(limit=_RECENT_BUILDS)
-        )
+        seen = admin.overview(seen_within=_SEEN_SECONDS)
+        overview = Overview.of(seen, admin.teams.list(), admin.projects.list(), admin.builds.list(limit=_RECENT_BUILDS))
+        document = overview.to_json()
         tagged = {key: value for key, value in document.items() if key not in _UNTAGGED}
         text = json.dumps(tagged, sort_keys=True, default=str)
-        return Look(document, hashlib.sha256(text.encode()).hexdigest()[:20])
-
-
-def describe(
-    overview: Overview, teams: Sequence[Team], projects: Sequence[Project], builds: Sequence[LiveBuild]
-) -> dict[str, Any]:
-    """Return the document: teams with their projects, those with their deployments; recent builds; what runs it all."""
-    views = {view.deployment.id: view for view in overview.deployments}
-    return {
-        "home": overview.home,
-        "is_supervised": overview.is_supervised,
-        "roles": dict(overview.roles),
-        "router": {"running": overview.router_running},
-        "engine": dict(overview.engine),
-        "lag": asdict(overview.lag),
-        "ingestion": overview.ingestion.to_dict(),
-        "counts": dict(Counter(view.deployment.status.value for view in overview.deployments)),
-        "teams": [_shape_team(team, projects, overview.deployments) for team in teams],
-        "builds": [_shape_recent(build, views) for build in builds],
-    }
-
-
-def _shape_team(team: Team, projects: Sequence[Project], views: Sequence[DeploymentView]) -> dict[str, Any]:
-    own = [project for project in projects if project.team_id == team.id]
-    return {**shape_team(team), "projects": [_shape_project(project, views) for project in own]}
-
-
-def _shape_project(project: Project, views: Sequence[DeploymentView]) -> dict[str, Any]:
-    own = [view for view in views if view.project.id == project.id]
-    return {**shape_project(project), "deployments": [_shape_view(view) for view in own]}
-
-
-def _shape_view(view: DeploymentView) -> dict[str, Any]:
-    return {
-        **shape_deployment(view.deployment),
-        "studio_url": view.studio_url,
-        "build": shape_build(view.build) if view.build else None,
-        "active_build": shape_build(view.active_build) if view.active_build else None,
-        "process": shape_process(view.process) if view.process else None,
-        "answers": view.answers,
-        "watch": view.deployment.watch,
-        "watch_error": view.watch_error,
-        "servers": [_shape_server(server) for server in view.servers],
-    }
-
-
-def _shape_server(server: ServerView) -> dict[str, Any]:
-    # The figures on record: those of this moment would give the document another ETag with each look.
-    stats = server.process.stats
-    return {
-        **shape_process(server.process),
-        "answers": server.answers,
-        "memory_bytes": stats.get("memory_bytes"),
-        "open_files": stats.get("open_files"),
-    }
-
-
-def _shape_recent(build: LiveBuild, views: dict[str, DeploymentView]) -> dict[str, Any]:
-    view = views.get(build.record.deployment_id)
-    label = f"{view.team.slug}/{view.project.slug}/{view.deployment.slug}" if view else None
-    return {**shape_build(build.record), "deployment": label}
+        return Look(overview, document, hashlib.sha256(text.encode()).hexdigest()[:20])

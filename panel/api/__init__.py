@@ -9,11 +9,14 @@ def register(app: Flask) -> None:
     """Add the API to an app."""
     # Here, because the views use what is made of the schemas below this package.
     from . import (
+        agents,
+        alerts,
         builds,
         charts,
         deployments,
         document,
         health,
+        home,
         hooks,
         logs,
         metrics,
@@ -26,5 +29,18 @@ def register(app: Flask) -> None:
     app.register_blueprint(health.blueprint)
     app.register_blueprint(hooks.blueprint)
     app.register_blueprint(metrics.blueprint)
-    for noun in (overview, teams, projects, deployments, builds, logs, charts, observability, document):
+    for noun in (
+        agents,
+        overview,
+        teams,
+        projects,
+        deployments,
+        builds,
+        logs,
+        charts,
+        observability,
+        alerts,
+        home,
+        document,
+    ):
         app.register_blueprint(noun.blueprint, url_prefix="/api")

@@ -55,7 +55,9 @@ class BuildSource(Source):
     def look(self) -> Look:
         record = self._build.refresh().record
         path = Path(record.log_path) if record.log_path else None
-        return Look("", path, {"type": "build", "build": ShownBuild.of(record).to_json()}, _key_of(record), record.is_final)
+        return Look(
+            "", path, {"type": "build", "build": ShownBuild.of(record).to_json()}, _key_of(record), record.is_final
+        )
 
     def find(self, place: str) -> Look | None:  # noqa: ARG002 - a build has one log
         return None

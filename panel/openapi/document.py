@@ -20,6 +20,7 @@ from mastra_admin_sdk import __version__
 from ..api.schemas.problems import ProblemItem
 from ..principals import find_need
 from .endpoints import ATTRIBUTE, Endpoint
+from .reading import is_optional
 from .wording import DESCRIPTION, PARAMETERS, TAGS, describe_need, describe_status
 
 _REF = "#/components/schemas/{model}"
@@ -137,7 +138,7 @@ def _describe_operation(method: str, rule: Rule, endpoint: Endpoint, view: Any, 
     operation["parameters"] += headers
     if endpoint.body:
         content = {"application/json": {"schema": schemas.refer(endpoint.body, "validation")}}
-        operation["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = {"required": not is_optional(endpoint.body), "content": content}
     return operation
 
 
@@ -155,14 +156,17 @@ def _list_path_parameters(rule: Rule) -> list[Json]:
 
 
 def _list_headers(endpoint: Endpoint) -> list[Json]:
-    names = {
-        "If-None-Match": endpoint.conditional and "The ETag that is known: 304 when it is still the same.",
-        "If-Match": endpoint.matched and "The ETag of what is to be changed: 412 when it was changed meanwhile.",
-    }
+    text: Json = {"type": "string"}
+    key = {"type": "string", "pattern": "^[!-~]+$", "minLength": 1, "maxLength": 200}
+    headers = [
+        (endpoint.conditional, "If-None-Match", "The ETag that is known: 304 when it is still the same.", text),
+        (endpoint.matched, "If-Match", "The ETag of what is to be changed: 412 when it was changed meanwhile.", text),
+        (endpoint.idempotent, "Idempotency-Key", "A name of yours for this request: sent again, it counts once.", key),
+    ]
     return [
-        {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
-        for name, text in names.items()
-        if text
+        {"name": name, "in": "header", "required": False, "description": said, "schema": schema}
+        for wanted, name, said, schema in headers
+        if wanted
     ]
 
 

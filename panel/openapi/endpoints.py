@@ -44,7 +44,7 @@ class Endpoint:
     matched: bool
     media: str | None
     fails: frozenset[int]
-    headers: tuple[type[Query], ...] = ()
+    idempotent: bool = False
 
 
 def endpoint(
@@ -53,6 +53,7 @@ def endpoint(
     conditional: bool = False,
     match: Callable[..., Any] | None = None,
     media: str | None = None,
+    idempotent: bool = False,
     fails: Iterable[int] = (),
     tag: str | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
@@ -69,6 +70,7 @@ def endpoint(
         match: the view that shows what this one changes; who sends its ETag in ``If-Match`` gets 412 when it was
             changed meanwhile.
         media: the type of an answer that isn't JSON.
+        idempotent: it may be sent again under one ``Idempotency-Key``, which `read_idempotency_key` returns.
         fails: statuses of errors beside 401, 403, 503, and those that follow: 404 with a path that names something,
             422 with a query, 400, 413, 415 and 422 with a body.
         tag: the group in the document; the module's name unless given.
@@ -97,7 +99,8 @@ def endpoint(
             conditional=conditional,
             matched=match is not None,
             media=media,
-            fails=frozenset(fails),
+            fails=frozenset(fails) | ({409} if idempotent else frozenset()),
+            idempotent=idempotent,
         )
         shown = inspect.unwrap(match) if match is not None else None
 

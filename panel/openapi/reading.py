@@ -25,6 +25,7 @@ _Query = TypeVar("_Query", bound=Query)
 _JSON = "application/json"
 _WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 _NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,18})?([eE][+-]?\d{1,3})?", re.ASCII)
+_KEY = re.compile(r"[!-~]{1,200}")
 _MOST_FIELDS = 20
 
 
@@ -52,6 +53,8 @@ def read_body(kind: type[_Body]) -> _Body:
         InvalidInput: a field isn't known, is missing, or has a value that it can't have.
     """
     data = request.get_data(cache=False)
+    if not data and is_optional(kind):
+        return kind()
     if request.mimetype != _JSON:
         said = request.mimetype[:80] or "of no type"
         raise Refused(
@@ -69,12 +72,27 @@ def read_body(kind: type[_Body]) -> _Body:
     return found
 
 
+def read_idempotency_key() -> str | None:
+    """Return what a request says to be its name, so that it counts once however often it comes.
+
+    Raises:
+        InvalidInput: it can't be one.
+    """
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not _KEY.fullmatch(key):
+        raise make_field_error({"Idempotency-Key": "It takes 1 to 200 printable characters of ASCII, without blanks."})
+    return key
+
+
+def is_optional(kind: type[Body]) -> bool:
+    """True when a request may leave its body away: nothing in it has to be said."""
+    return not any(field.is_required() for field in kind.model_fields.values())
+
+
 def refuse_body() -> None:
-    """Raise `InvalidInput` when a request brings a body to what takes none."""
-    if request.content_length or request.headers.get("Transfer-Encoding"):
-        # Read, so that the connection can be used again.
-        if not request.get_data(cache=False):
-            return
+    """Raise `InvalidInput` when a request brings a body to what takes none; an empty object says nothing either."""
+    # Read in any case, so that the connection can be used again.
+    if request.get_data(cache=False).strip() not in {b"", b"{}"}:
         raise InvalidInput("This takes no body.", hint="Send it without one.", evidence={"fields": {"body": "None."}})
 
 

@@ -53,7 +53,8 @@ def test_lists_have_their_name_and_a_cursor(client: FlaskClient, seeded: Seeded)
     assert get(client, "/api/projects")["projects"][0]["source_path"] == "/srv/agents/weather"
     deployment = get(client, "/api/deployments")["deployments"][0]
     assert (deployment["status"], deployment["url"]) == ("running", "http://weather.search.localhost:8080")
-    assert deployment["local_url"] == "http://127.0.0.1:4101"
+    shown = get(client, f"/api/deployments/{deployment['id']}")["deployment"]
+    assert shown["local_url"] == "http://127.0.0.1:4101"
     assert get(client, "/api/builds") == {
         "builds": [get(client, f"/api/builds/{seeded.build.id}")["build"]],
         "next": None,
@@ -185,7 +186,7 @@ def test_an_overview_that_has_changed_is(admin: MastraAdmin, seeded: Seeded) -> 
 def test_many_viewers_cost_one_look(admin: MastraAdmin, seeded: Seeded, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[int] = []
     original = admin.overview
-    monkeypatch.setattr(admin, "overview", lambda: looks.append(1) or original())
+    monkeypatch.setattr(admin, "overview", lambda **options: looks.append(1) or original(**options))
     client = create_app(admin, token=TOKEN).test_client()
     for _ in range(20):
         client.get("/api/overview", base_url=BASE, headers={"Authorization": f"Bearer {TOKEN}"})
