@@ -275,9 +275,14 @@ class MastraAdmin(
         """
         return measure_home(self.home)
 
-    def overview(self) -> Overview:
-        """Return what runs and what doesn't: teams, projects, deployments, processes, roles, engine, lag."""
-        return look_around(self._parts, self._ingester)
+    def overview(self, *, seen_within: float | None = None) -> Overview:
+        """Return what runs and what doesn't: teams, projects, deployments, processes, roles, engine, lag.
+
+        Parameters:
+            seen_within: seconds within which a health check of the supervisor counts as well; each server is asked just
+                now unless given. With many servers that is much quicker; ``seen_at`` tells when each was seen.
+        """
+        return look_around(self._parts, self._ingester, seen_within=seen_within)
 
     def doctor(self) -> Sequence[Check]:
         """Check Node, Caddy, the engine, ports, disk and home; each check says how to mend what it found."""

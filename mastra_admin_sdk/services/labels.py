@@ -47,9 +47,10 @@ class Labels:
             self._builds[build_id] = _read_build(self._storage, build_id)
         return self._builds[build_id]
 
-    def learn(self, builds: Iterable[Build]) -> None:
-        """Take builds in that were read at once, instead of reading each."""
-        self._builds.update((build.id, build) for build in builds)
+    def learn(self, build_ids: Iterable[str | None]) -> None:
+        """Read many builds at once, instead of each when it is asked for."""
+        wanted = {build_id for build_id in build_ids if build_id is not None}
+        self._builds.update({**dict.fromkeys(wanted), **self._storage.builds.get_many(wanted)})
 
     def describe(self, kind: str, object_id: str) -> str | None:
         """Return how people refer to something, or ``None`` when it is gone."""

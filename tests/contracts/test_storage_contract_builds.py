@@ -43,6 +43,14 @@ def test_a_number_that_no_build_can_have_is_not_found(storage: AdminStorage, num
         storage.builds.get_by_number(deployment.id, number)
 
 
+def test_many_builds_are_read_at_once(storage: AdminStorage) -> None:
+    deployment = make_deployment(storage)
+    builds = [make_build(storage, deployment) for _ in range(3)]
+    found = storage.builds.get_many([builds[0].id, builds[2].id, builds[0].id, *map(str, range(1200))])
+    assert found == {builds[0].id: builds[0], builds[2].id: builds[2]}
+    assert storage.builds.get_many([]) == {}
+
+
 def test_the_number_of_a_deleted_build_is_not_given_again(storage: AdminStorage) -> None:
     deployment = make_deployment(storage)
     storage.builds.delete(make_build(storage, deployment).id)

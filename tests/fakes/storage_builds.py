@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -93,6 +93,10 @@ class FakeBuilds(BuildRepository):
 
     def get(self, build_id: str) -> Build:
         return self._table.get(build_id)
+
+    def get_many(self, build_ids: Iterable[str]) -> Mapping[str, Build]:
+        wanted = set(build_ids)
+        return {build.id: build for build in self._table.select(lambda build: build.id in wanted)}
 
     def get_by_number(self, deployment_id: str, number: int) -> Build:
         return self._table.find(deployment_id=deployment_id, number=number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +36,10 @@ class BuildRepository(ABC):
     @abstractmethod
     def get(self, build_id: str) -> Build:
         """Return a build or raise `NotFound`."""
+
+    @abstractmethod
+    def get_many(self, build_ids: Iterable[str]) -> Mapping[str, Build]:
+        """Return builds by id, without those that aren't there: few queries, however many they are."""
 
     @abstractmethod
     def get_by_number(self, deployment_id: str, number: int) -> Build:

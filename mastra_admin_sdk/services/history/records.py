@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 _WHERE = ("origin", "host", "pid")
 _SHOWN = ("object", *_WHERE)
 _LAST = 5
-_FEW = 20
 
 
 def frame_builds(storage: AdminStorage, builds: Iterable[Build]) -> pd.DataFrame:
@@ -42,16 +41,16 @@ def frame_events(storage: AdminStorage, events: Sequence[Event]) -> pd.DataFrame
     """Return a row an event, in the order given: columns of `EVENT_COLUMNS`."""
     labels = Labels(storage)
     builds = {event.object_id for event in events if event.object_type == "build" and not event.details.get("object")}
-    if len(builds) > _FEW:  # most of them are the newest there are
-        labels.learn(storage.builds.list(limit=len(builds)))
+    labels.learn(builds)
     former = {event.object_id: str(event.details["slug"]) for event in events if "slug" in event.details}
     return make_frame(EVENT_COLUMNS, (_describe_event(event, labels, former) for event in events))
 
 
 def frame_deployments(storage: AdminStorage, deployments: Iterable[Deployment]) -> pd.DataFrame:
     """Return a row a deployment, in the order given: columns of `DEPLOYMENT_COLUMNS`."""
-    labels = Labels(storage)
-    return make_frame(DEPLOYMENT_COLUMNS, (_describe_deployment(item, labels) for item in deployments))
+    labels, found = Labels(storage), list(deployments)
+    labels.learn(item.current_build_id for item in found)
+    return make_frame(DEPLOYMENT_COLUMNS, (_describe_deployment(item, labels) for item in found))
 
 
 def frame_projects(storage: AdminStorage, projects: Iterable[Project]) -> pd.DataFrame:

@@ -102,10 +102,9 @@ class ProcessCollection:
         Returns:
             Columns and dtypes of `PROCESS_COLUMNS`. Figures are those of the last look of the supervisor.
         """
-        labels = Labels(self._parts.storage)
-        return make_frame(
-            PROCESS_COLUMNS, [_make_row(item, labels) for item in self.list(deployment, statuses=statuses)]
-        )
+        labels, found = Labels(self._parts.storage), self.list(deployment, statuses=statuses)
+        labels.learn(item.build_id for item in found)
+        return make_frame(PROCESS_COLUMNS, [_make_row(item, labels) for item in found])
 
 
 def _make_row(process: Process, labels: Labels) -> dict[str, Any]:

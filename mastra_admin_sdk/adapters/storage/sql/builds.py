@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,7 @@ from .scopes import within
 
 ACTIVE = (BuildStatus.BUILDING.value, BuildStatus.DEPLOYING.value)
 _LARGEST_NUMBER = 2**63 - 1
+_MOST_IDS = 500
 _FROZEN = ("id", "deployment_id", "number", "status", "generation", "created_at")
 
 
@@ -54,6 +55,14 @@ class SqlBuilds(StatefulRepository[Build], BuildRepository):
 
     def get(self, build_id: str) -> Build:
         return self._get_by_id(build_id)
+
+    def get_many(self, build_ids: Iterable[str]) -> Mapping[str, Build]:
+        wanted = sorted(set(build_ids))
+        found: dict[str, Build] = {}
+        for start in range(0, len(wanted), _MOST_IDS):
+            statement = select(self.table).where(self.table.c.id.in_(wanted[start : start + _MOST_IDS]))
+            found.update((build.id, build) for build in self._fetch(statement))
+        return found
 
     def get_by_number(self, deployment_id: str, number: int) -> Build:
         columns = self.table.c
