@@ -24,8 +24,9 @@ _MESSAGES = 50
 @blueprint.get("/alerts")
 def show() -> Response:
     """Show the rules with their states, and the messages that were sent."""
-    rules = [describe_rule(item.to_json()) for item in read_alerts()]
     states = [describe_state(item.to_json()) for item in read_states()]
+    known = {state["alert_id"] for state in states}
+    rules = [describe_rule(item.to_json(), is_evaluated=item.id in known) for item in read_alerts()]
     messages = read_messages(limit=_MESSAGES)
     return render_page(
         "alerts.html",

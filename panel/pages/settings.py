@@ -131,7 +131,8 @@ def _show_retention() -> dict[str, Any]:
 
 
 def _show_domain() -> dict[str, Any]:
-    admin, principal = current_panel().admin, current_principal()
+    admin = current_panel().admin
+    projects = {project.id: project.slug for project in visible_projects()}
     shown = [live.record for live in admin.deployments.list() if live.record.public_url or live.record.domains]
     port, bind = admin.settings.router_port, admin.settings.router_bind
     return {
@@ -139,9 +140,15 @@ def _show_domain() -> dict[str, Any]:
         "is_local": bind in {"127.0.0.1", "::1", "localhost"},
         "is_router_running": current_panel().glance.look().document["router"]["running"],
         "deployments": [
-            {"id": item.id, "slug": item.slug, "url": item.public_url, "domains": list(item.domains), "tls": item.tls}
+            {
+                "id": item.id,
+                "name": f"{projects[item.project_id]}/{item.slug}",
+                "url": item.public_url,
+                "domains": list(item.domains),
+                "tls": item.tls,
+            }
             for item in shown[:100]
-            if not principal.is_bound
+            if item.project_id in projects
         ],
     }
 

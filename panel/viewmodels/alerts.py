@@ -55,8 +55,12 @@ def write_value(kind: AlertKind | str, value: float | None) -> str:
     return f"{value:,.4g} {unit}"
 
 
-def describe_rule(alert: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a rule (of the API, as JSON) with its condition in words."""
+def describe_rule(alert: Mapping[str, Any], *, is_evaluated: bool = True) -> dict[str, Any]:
+    """Return a rule (of the API, as JSON) with its condition in words.
+
+    Parameters:
+        is_evaluated: whether anything was measured for it yet: what wasn't isn't called ok.
+    """
     kind = KINDS[alert["kind"]]
     options = alert["options"]
     window = format_duration(alert["window_seconds"])
@@ -70,8 +74,7 @@ def describe_rule(alert: Mapping[str, Any]) -> dict[str, Any]:
         **alert,
         "condition": ", ".join(parts),
         "subject": alert["deployment"] or alert["project"] or ("the home" if kind.is_of_home else "all deployments"),
-        "tone": "idle" if not alert["enabled"] else "bad" if alert["firing"] else "good",
-        "word": "off" if not alert["enabled"] else "firing" if alert["firing"] else "ok",
+        **_find_state(alert, is_evaluated),
         "shown_threshold": alert["threshold"] * 100 if "share" in kind.takes else alert["threshold"],
         "unit": kind.unit,
         "kind_label": kind.label,
@@ -94,6 +97,14 @@ def describe_state(state: Mapping[str, Any]) -> dict[str, Any]:
 def describe_message(message: Mapping[str, Any]) -> dict[str, Any]:
     """Return a message with the colour of what became of it."""
     return {**message, "tone": DELIVERY_TONES.get(message["status"], "idle")}
+
+
+def _find_state(alert: Mapping[str, Any], is_evaluated: bool) -> dict[str, str]:
+    if not alert["enabled"]:
+        return {"tone": "idle", "word": "off"}
+    if alert["firing"]:
+        return {"tone": "bad", "word": "firing"}
+    return {"tone": "good", "word": "ok"} if is_evaluated else {"tone": "wait", "word": "not looked at yet"}
 
 
 def _write_span(seconds: float) -> str:

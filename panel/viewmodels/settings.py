@@ -69,15 +69,6 @@ def list_prices(settings: Settings) -> Sequence[dict[str, Any]]:
     ]
 
 
-def hide_password(address: str) -> str:
-    """Return an address without what it holds of a password."""
-    head, mark, rest = address.partition("://")
-    if not mark or "@" not in rest:
-        return address
-    user = rest.rpartition("@")[0].partition(":")[0]
-    return f"{head}://{user}:***@{rest.rpartition('@')[2]}"
-
-
 def _describe(settings: Settings, name: str) -> SettingRow:
     setting, value = _KNOWN[name], settings[name]
     is_empty = value in ("", [], {}, None)
@@ -98,12 +89,12 @@ def _write(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        return f"{len(value)} entries" if value else "empty"
+        return f"{len(value)} entries" if value else "none"
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "empty"
+        return ", ".join(map(str, value)) or "none"
     if isinstance(value, float):
         return f"{value:g}"
-    return str(value) if value != "" else "empty"
+    return str(value) if value != "" else "not set"
 
 
 def _write_toml(kind: type, value: Any) -> str:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 _DAY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MOST_STEPS = 96
+_MOST_STEPS = 64
 MOST_MOMENTS = 5000
 """Steps that a chart has at most, whatever is asked for."""
 
@@ -16,7 +16,7 @@ STEPS: tuple[timedelta, ...] = (
     *(timedelta(seconds=seconds) for seconds in (1, 5, 10, 30)),
     *(timedelta(minutes=minutes) for minutes in (1, 2, 5, 10, 15, 30)),
     *(timedelta(hours=hours) for hours in (1, 2, 3, 6, 12)),
-    *(timedelta(days=days) for days in (1, 7, 30, 90)),
+    *(timedelta(days=days) for days in (1, 2, 7, 30, 90)),
 )
 
 

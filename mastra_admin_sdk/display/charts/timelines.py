@@ -20,6 +20,7 @@ REST = "other"
 """What the groups beyond those that are drawn are called together."""
 
 MOST_SERIES = 8
+_FEW = 6
 
 
 class Shape(StrEnum):
@@ -104,7 +105,13 @@ def draw_timeline(
     layout = make_layout(
         title,
         x={"type": "date", "title": {"text": f"Time ({axis.timezone})"}, "showgrid": False, **_find_range(axis)},
-        y={"title": {"text": unit.title}, "rangemode": "tozero", "fixedrange": True, **unit.axis},
+        y={
+            "title": {"text": unit.title},
+            "rangemode": "tozero",
+            "fixedrange": True,
+            **unit.axis,
+            **_find_ticks(series, unit),
+        },
         legend=len(series) > 1,
         barmode="stack",
         bargap=0.1,
@@ -161,6 +168,13 @@ def _find_range(axis: Axis) -> dict[str, Any]:
     # Where clocks are set back, the last time needn't be the latest on them.
     shown = to_axis([axis.moments[0], axis.moments[-1] + axis.step], axis.timezone)
     return {"range": shown}
+
+
+def _find_ticks(series: Sequence[Series], unit: Unit) -> dict[str, Any]:
+    """Few whole things are counted one by one: no half of a request stands on the axis."""
+    columns = zip(*(each.values for each in series), strict=True)
+    highest = max((sum(value or 0 for value in column) for column in columns), default=0)
+    return {"dtick": 1, "tickformat": ",d"} if unit.is_whole and highest <= _FEW else {}
 
 
 def _list_rows(labels: Sequence[str], series: Sequence[Series], unit: Unit, shape: Shape) -> list[tuple[str, ...]]:

@@ -21,6 +21,7 @@ class Unit:
         title: what the axis is called.
         axis: more of Plotly's axis, such as ``tickformat``.
         divisor: by what values are divided before they are drawn.
+        is_whole: whether there is nothing between two whole numbers.
         write: how a value is written for people.
     """
 
@@ -28,6 +29,7 @@ class Unit:
     axis: dict[str, Any]
     write: Callable[[float], str]
     divisor: float = 1.0
+    is_whole: bool = False
 
     def format(self, value: float | None) -> str:
         """Return a value as people read it; what isn't known is a dash."""
@@ -48,7 +50,7 @@ def measure_time(values: Iterable[float | None]) -> Unit:
 
 def count_things(title: str) -> Unit:
     """Return the unit for counts; large ones are short on the axis: ``20k``."""
-    return Unit(title, {"tickformat": "~s", "hoverformat": ",d"}, lambda count: f"{count:,.0f}")
+    return Unit(title, {"tickformat": "~s"}, lambda count: f"{count:,.0f}", is_whole=True)
 
 
 def measure_share(title: str) -> Unit:
