@@ -42,9 +42,7 @@ def show(team_slug: str) -> Response:
     """Show a team with its projects."""
     team = find_team(team_slug)
     projects = visible_projects(team.id)
-    deployments = [
-        live.record for live in current_panel().admin.deployments.list(**(list_scope() or {"team": team.id}))
-    ]
+    deployments = _list_deployments(list_scope() or {"team": team.id})
     (row,) = describe_teams([team], projects, deployments)
     return render_page("team.html", team=row, projects=describe_projects(projects, [team], deployments))
 

@@ -79,5 +79,6 @@ document.addEventListener("keydown", (event) => {
 window.addEventListener("hashchange", openByAddress);
 setInterval(showProgress, TICK_MS);
 showProgress();
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 showDependents();
 openByAddress();
