@@ -43,6 +43,13 @@ def test_a_number_that_no_build_can_have_is_not_found(storage: AdminStorage, num
         storage.builds.get_by_number(deployment.id, number)
 
 
+def test_the_last_build_of_each_deployment_is_read_at_once(storage: AdminStorage) -> None:
+    one, two, _ = (make_deployment(storage, name) for name in ("one", "two", "none"))
+    builds = [make_build(storage, owner) for owner in (one, two, one, one)]
+    storage.builds.delete(builds[3].id)
+    assert storage.builds.list_last() == [builds[2], builds[1]]
+
+
 def test_many_builds_are_read_at_once(storage: AdminStorage) -> None:
     deployment = make_deployment(storage)
     builds = [make_build(storage, deployment) for _ in range(3)]

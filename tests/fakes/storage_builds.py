@@ -126,6 +126,12 @@ class FakeBuilds(BuildRepository):
             after=after,
         )
 
+    def list_last(self) -> Sequence[Build]:
+        with self._memory.locked():
+            builds = self._table.select()
+            last = {build.deployment_id: build.number for build in sorted(builds, key=lambda item: item.number)}
+            return [build for build in builds if last[build.deployment_id] == build.number]
+
     def update(self, build_id: str, *, generation: int | None = None, **changes: Any) -> Build:
         def guard(build: Build) -> None:
             _check_claim(build, generation)

@@ -63,6 +63,10 @@ class BuildRepository(ABC):
         """
 
     @abstractmethod
+    def list_last(self) -> Sequence[Build]:
+        """Return the newest build of each deployment that has one, by number."""
+
+    @abstractmethod
     def update(self, build_id: str, *, generation: int | None = None, **changes: Any) -> Build:
         """Change fields of a build, but not its status; with ``generation`` only for the holder of that claim."""
 

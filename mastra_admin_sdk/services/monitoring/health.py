@@ -46,14 +46,14 @@ class HealthService:
 
     def describe(self, overview: Overview, activities: Mapping[str, Activity] | None) -> list[dict[str, Any]]:
         """Return the rows for what was seen."""
-        lags, firing = self._ingester.measure_lags(), self._count_firing()
+        lags, firing, last = self._ingester.measure_lags(), self._count_firing(), self._find_last_builds()
         return [
             {
                 **_describe_deployment(view),
                 **_describe_servers(view),
                 **_describe_activity(activities, view.deployment.id),
                 "requests": self._count_requests(view),
-                **_describe_build(view.build, self._find_last_build(view)),
+                **_describe_build(view.build, last.get(view.deployment.id)),
                 "lag_s": lags[view.deployment.id].seconds if view.deployment.id in lags else 0.0,
                 "alerts": firing[view.deployment.id],
             }
@@ -91,8 +91,8 @@ class HealthService:
         except RouterError:
             return None
 
-    def _find_last_build(self, view: DeploymentView) -> Build | None:
-        return next(iter(self._parts.storage.builds.list(view.deployment.id, limit=1)), None)
+    def _find_last_builds(self) -> Mapping[str, Build]:
+        return {build.deployment_id: build for build in self._parts.storage.builds.list_last()}
 
 
 def measure_cpu(process: Process, usage: ServerUsage) -> float | None:

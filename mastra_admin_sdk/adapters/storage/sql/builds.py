@@ -94,6 +94,13 @@ class SqlBuilds(StatefulRepository[Build], BuildRepository):
             statement = statement.where(self.table.c.queued_at >= since)
         return self._fetch(statement, limit)
 
+    def list_last(self) -> Sequence[Build]:
+        columns = self.table.c
+        last = select(columns.deployment_id, func.max(columns.number).label("number")).group_by(columns.deployment_id)
+        newest = last.subquery()
+        same = and_(columns.deployment_id == newest.c.deployment_id, columns.number == newest.c.number)
+        return self._fetch(self._select_newest_first().join(newest, same))
+
     def update(self, build_id: str, *, generation: int | None = None, **changes: Any) -> Build:
         return self._update(build_id, changes, only=_held(generation), refusal=_explain_lost_claim)
 
