@@ -15,6 +15,8 @@ def register(app: Flask) -> None:
         charts,
         deployments,
         document,
+        env,
+        events,
         health,
         home,
         hooks,
@@ -22,7 +24,10 @@ def register(app: Flask) -> None:
         metrics,
         observability,
         overview,
+        processes,
         projects,
+        schedules,
+        sources,
         teams,
     )
 
@@ -41,6 +46,11 @@ def register(app: Flask) -> None:
         observability,
         alerts,
         home,
+        processes,
+        env,
+        schedules,
+        sources,
+        events,
         document,
     ):
         app.register_blueprint(noun.blueprint, url_prefix="/api")
