@@ -85,7 +85,7 @@ def test_a_build_shows_phases_error_and_hint(client: FlaskClient, admin: MastraA
     page = open_page(client, f"/builds/{build.id}")
     for part in ("Build #2", "failed", "install", "12 s", "The build failed", "Mend it.", "mastra build", "TS2304"):
         assert part in page
-    assert f'data-socket="ws://127.0.0.1:3001/api/builds/{build.id}/logs/ws"' in page
+    assert f'data-kind="builds" data-id="{build.id}"' in page
 
 
 def test_hostile_names_stay_text(client: FlaskClient, admin: MastraAdmin) -> None:

@@ -1,26 +1,35 @@
-// A websocket that comes back: it reconnects with the number of the last line, and notices a silent death.
+// A websocket that comes back: it asks where to go on each time it connects, and notices a silent death.
 
 const SLOWEST_RETRY_MS = 8000;
 const SHORTEST_WATCH_MS = 5000;
 
 export class LogSocket {
   /**
-   * @param {{url: string, pingSeconds: number, last: () => number, onEvent: Function, onState: Function}} options
-   * onState gets connecting, connected or disconnected.
+   * @param {{pingSeconds: number, address: () => Promise<string> | string, onEvent: Function, onState: Function}} options
+   * onState gets connecting, connected or disconnected; address is asked before each attempt, and may fail.
    */
   constructor(options) {
     this.options = options;
     this.failures = 0;
-    window.addEventListener("online", () => this.retryNow());
+    this.onLine = () => this.retryNow();
+    window.addEventListener("online", this.onLine);
     this.connect();
   }
 
-  connect() {
+  async connect() {
     clearTimeout(this.timer);
+    this.timer = 0;
     this.options.onState("connecting");
-    const url = new URL(this.options.url, location.href);
-    url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-    url.searchParams.set("after", this.options.last());
+    try {
+      const url = new URL(await this.options.address(), location.href);
+      url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+      if (!this.finished) this.open(url);
+    } catch {
+      this.lose();
+    }
+  }
+
+  open(url) {
     this.socket = new WebSocket(url);
     this.socket.onopen = () => this.options.onState("connected");
     this.socket.onmessage = (message) => this.receive(JSON.parse(message.data));
@@ -43,6 +52,7 @@ export class LogSocket {
   }
 
   lose() {
+    if (this.finished) return;
     this.drop();
     this.options.onState("disconnected");
     this.failures += 1;
@@ -51,18 +61,21 @@ export class LogSocket {
   }
 
   retryNow() {
-    if (this.timer && !this.finished && this.socket.readyState !== WebSocket.OPEN) this.connect();
+    if (this.timer && !this.finished) this.connect();
   }
 
   finish() {
     this.finished = true;
+    window.removeEventListener("online", this.onLine);
     this.drop();
   }
 
   drop() {
     clearTimeout(this.watchdog);
     clearTimeout(this.timer);
-    this.socket.onclose = this.socket.onmessage = null;
+    if (!this.socket) return;
+    this.socket.onclose = this.socket.onmessage = this.socket.onopen = null;
     this.socket.close();
+    this.socket = null;
   }
 }

@@ -1,0 +1,61 @@
+// The place in a log, and a scrollbar for it. A place is the number of the line at the top, with how much of it is
+// scrolled past as its fraction. The scrollbar is the browser's own, in proportion to line numbers.
+
+// Browsers have a largest height of an element; beyond this one, a pixel is more than a pixel of text.
+const MOST_PIXELS = 10_000_000;
+
+export class Scroll {
+  /**
+   * @param {HTMLElement} box what scrolls
+   * @param {HTMLElement} spacer what makes it as high as the log
+   * @param {() => void} onMove called when a person has moved it
+   */
+  constructor(box, spacer, onMove) {
+    this.box = box;
+    this.spacer = spacer;
+    this.first = 1;
+    this.end = 1;
+    this.place = 1;
+    this.rowHeight = 16;
+    this.expected = 0;
+    box.addEventListener("scroll", () => this.notice(onMove), { passive: true });
+  }
+
+  get isAtEnd() {
+    return this.place >= this.end - 0.01;
+  }
+
+  /** Set what can be scrolled: from the first line to the place that shows the last one at the bottom. */
+  setRange(first, end, rowHeight) {
+    this.first = first;
+    this.end = Math.max(first, end);
+    this.rowHeight = rowHeight;
+    const height = Math.min(MOST_PIXELS, (this.end - first) * rowHeight) + this.box.clientHeight;
+    const text = `${Math.ceil(height)}px`;
+    if (this.spacer.style.height !== text) this.spacer.style.height = text;
+    this.moveTo(this.place);
+  }
+
+  /** Go to a place, and the scrollbar with it. */
+  moveTo(place) {
+    this.place = Math.max(this.first, Math.min(this.end, place));
+    const lines = this.end - this.first;
+    const target = lines ? ((this.place - this.first) / lines) * this.range : 0;
+    if (Math.abs(this.box.scrollTop - target) >= 1) this.box.scrollTop = target;
+    this.expected = this.box.scrollTop;
+  }
+
+  get range() {
+    return Math.max(0, this.box.scrollHeight - this.box.clientHeight);
+  }
+
+  notice(onMove) {
+    const found = this.box.scrollTop;
+    if (Math.abs(found - this.expected) < 1) return;
+    this.expected = found;
+    const range = this.range;
+    this.place = range ? this.first + (found / range) * (this.end - this.first) : this.first;
+    if (range - found <= 1) this.place = this.end;
+    onMove();
+  }
+}
