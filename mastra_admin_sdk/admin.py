@@ -19,6 +19,7 @@ from .ports.router import Router
 from .ports.runner import Runner
 from .ports.source import ProjectSource
 from .ports.storage import AdminStorage
+from .services.access.members import MemberService
 from .services.access.tokens import TokenService
 from .services.actors import Origin, acting
 from .services.analysis.calls import AnalysisCalls
@@ -177,7 +178,8 @@ class MastraAdmin(
         self.schedules = ScheduleService(parts, resolver)
         self.webhooks = WebhookService(parts, resolver, deployments)
         self.alerts, self._health, self._figures = monitoring.alerts, monitoring.health, monitoring.figures
-        self.tokens = TokenService(parts, resolver)
+        self.members = MemberService(parts, resolver)
+        self.tokens = TokenService(parts, resolver, self.members)
         self._screen = TelemetryScreen(parts.policies, self.home.telemetry.joinpath(*SHARED_STATUS))
         self._writer = TelemetryWriter(self.home.telemetry, policy=self._screen)
         self.collector = Collector(parts, self.tokens, self._writer)

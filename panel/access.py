@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 from flask import Flask, Response, current_app, g, make_response, redirect, render_template, request, session
 from werkzeug.wrappers import Response as AnyResponse
 
-from mastra_admin_sdk.errors import InvalidToken
-from mastra_admin_sdk.models import TokenScope
+from mastra_admin_sdk.errors import InvalidToken, NotFound
+from mastra_admin_sdk.models import Token, TokenScope
 
 from .context import current_panel
 from .hosts import is_allowed_host, is_same_origin
@@ -188,7 +188,7 @@ def _authenticate(secret: str) -> Principal | None:
         token = current_panel().admin.tokens.authenticate(secret)
     except InvalidToken:
         return None
-    return make_principal(token, _find_team(token.project_id))
+    return _describe(token)
 
 
 def _find_session() -> Principal | None:
@@ -203,13 +203,16 @@ def _find_session() -> Principal | None:
         token = admin.tokens.check(opened)
     except InvalidToken:
         return None
-    return make_principal(token, _find_team(token.project_id))
+    return _describe(token)
 
 
-def _find_team(project_id: str | None) -> str | None:
-    if project_id is None:
+def _describe(token: Token) -> Principal | None:
+    admin = current_panel().admin
+    try:
+        team_id = admin.storage.projects.get(token.project_id).team_id if token.project_id else None
+        return make_principal(token, admin.tokens.name_holder(token), team_id)
+    except NotFound:  # what it is for was deleted in this moment, and the token with it
         return None
-    return current_panel().admin.storage.projects.get(project_id).team_id
 
 
 def _enter_by_link(given: str) -> AnyResponse:

@@ -146,12 +146,13 @@ def make_owner(name: str) -> Principal:
     return Principal(name, frozenset(TokenScope), is_owner=True)
 
 
-def make_principal(token: Token, team_id: str | None) -> Principal:
-    """Return the principal of an API token; ``team_id`` is the team of its project when it is for one."""
+def make_principal(token: Token, name: str, team_id: str | None) -> Principal:
+    """Return the principal of an API token; ``name`` acts, ``team_id`` is the team of its project when it has one."""
     return Principal(
-        token.name,
+        name,
         frozenset(token.scopes),
         team_id=token.team_id or team_id,
         project_id=token.project_id,
         token_id=token.id,
+        member_id=token.member_id,
     )

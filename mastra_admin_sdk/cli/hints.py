@@ -15,6 +15,7 @@ _WORDS = [
     (r"Leave min_count= out", "Leave --min-count out"),
     (r"admin\.schedules\.list\(\) returns all there are", "`$schedules list` shows all there are"),
     (r", or admin\.tokens\.create\(…\)", ""),
+    (r"admin\.members\.list\(\) returns all there are", "`$members list` shows all there are"),
     (r"admin\.tokens\.list\(\) returns all there are", "`$tokens list` shows all there are"),
     (r"admin\.tokens\.list\(\) shows", "`$tokens list` shows"),
     (

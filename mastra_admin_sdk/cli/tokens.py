@@ -36,26 +36,33 @@ def tokens() -> None:
 @click.argument("name")
 @click.option("--project", metavar="PROJECT", help="The only project that it is for.")
 @click.option("--team", metavar="TEAM", help="The only team that it is for.")
+@click.option("--member", metavar="EMAIL", help="The member of the team whom it belongs to.")
 @click.option(
     "--scope",
     "scopes",
     type=click.Choice([scope.value for scope in TokenScope]),
     multiple=True,
-    help="What it is good for; can be repeated.  [default: ingest]",
+    help="What it is good for; can be repeated.  [default: ingest, or what the member's role allows]",
 )
 @click.option("--days", type=float, metavar="N", help="Refuse it after so many days; never unless given.")
 @click.pass_obj
 def create_token(
-    session: Session, name: str, project: str | None, team: str | None, scopes: tuple[str, ...], days: float | None
+    session: Session,
+    name: str,
+    project: str | None,
+    team: str | None,
+    member: str | None,
+    scopes: tuple[str, ...],
+    days: float | None,
 ) -> None:
     """Make a token called NAME and show it this once.
 
-    With the scope ingest it sends telemetry to the panel; the variables that
-    a Mastra app and OpenTelemetry need for that are shown too.
+    People sign in to the panel with one that has the scope read. With ingest
+    it sends telemetry to the panel; the variables that a Mastra app and
+    OpenTelemetry need for that are shown too.
     """
     with session.open_admin() as admin:
-        chosen = scopes or (TokenScope.INGEST.value,)
-        made = admin.tokens.create(name, scopes=chosen, project=project, team=team, expires=days)
+        made = admin.tokens.create(name, scopes=scopes or None, project=project, team=team, member=member, expires=days)
         described = _describe(admin, made.token)
         address = f"http://{admin.settings.panel_bind}:{admin.settings.panel_port}"
     output = session.output

@@ -21,6 +21,7 @@ def register(app: Flask) -> None:
         home,
         hooks,
         logs,
+        members,
         metrics,
         observability,
         overview,
@@ -29,6 +30,7 @@ def register(app: Flask) -> None:
         schedules,
         sources,
         teams,
+        tokens,
     )
 
     app.register_blueprint(health.blueprint)
@@ -51,6 +53,8 @@ def register(app: Flask) -> None:
         schedules,
         sources,
         events,
+        members,
+        tokens,
         document,
     ):
         app.register_blueprint(noun.blueprint, url_prefix="/api")

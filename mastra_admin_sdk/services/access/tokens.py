@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from mastra_admin_sdk.errors import Conflict, InvalidInput, InvalidToken, NotFound, StorageError
-from mastra_admin_sdk.models import Cursor, Token, TokenScope, choose, utc_now
+from mastra_admin_sdk.models import Cursor, Member, Token, TokenScope, choose, utc_now
 from mastra_admin_sdk.services.history.columns import TIME
 from mastra_admin_sdk.services.history.frames import make_frame
+from mastra_admin_sdk.services.names import check_text
 from mastra_admin_sdk.services.parts import Parts
 from mastra_admin_sdk.services.references import ProjectRef, Resolver, TeamRef
 
-from .secrets import digest_secret, is_good, is_secret, make_secret
+from .members import MemberRef, MemberService
+from .secrets import digest_secret, has_scope, is_good, is_secret, make_secret
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +32,7 @@ TOKEN_COLUMNS: Mapping[str, str] = {
     "name": "object",
     "scopes": "object",
     "owner": "object",
+    "member": "object",
     "status": "category",
     "created_at": TIME,
     "last_used_at": TIME,
@@ -37,7 +40,8 @@ TOKEN_COLUMNS: Mapping[str, str] = {
     "revoked_at": TIME,
 }
 """Columns of ``admin.tokens.frame()`` and their dtypes. ``owner`` is ``team`` or ``team/project``, null for a token
-that is for all of them; ``status`` is ``active``, ``expired`` or ``revoked``; ``last_used_at`` is right to a minute."""
+that is for all of them; ``member`` the email of the member it belongs to; ``status`` is ``active``, ``expired`` or
+``revoked``; ``last_used_at`` is right to a minute."""
 
 _USE_SECONDS = 60.0
 _SHORTEST_ID = 8
@@ -56,58 +60,67 @@ class NewToken:
 class TokenService:
     """Tokens, as ``admin.tokens``."""
 
-    def __init__(self, parts: Parts, resolver: Resolver) -> None:
-        self._parts, self._resolver = parts, resolver
+    def __init__(self, parts: Parts, resolver: Resolver, members: MemberService) -> None:
+        self._parts, self._resolver, self._members = parts, resolver, members
 
     def create(
         self,
         name: str,
         *,
-        scopes: Sequence[TokenScope | str] = (TokenScope.INGEST,),
+        scopes: Sequence[TokenScope | str] | None = None,
         project: ProjectRef | None = None,
         team: TeamRef | None = None,
+        member: MemberRef | None = None,
         expires: timedelta | float | None = None,
     ) -> NewToken:
         """Make a token for a program.
 
         Parameters:
             name: what it is for, as lists show it.
-            scopes: what it is good for: ``ingest`` sends telemetry to the collector, ``read`` collects the panel's
-                ``/metrics`` (a token for the whole home), ``admin`` does both. Nothing asks for ``deploy`` alone.
+            scopes: what it is good for: ``ingest`` sends telemetry to the collector, ``read`` opens the panel and
+                asks its API, ``deploy`` deploys, restarts and rolls back, ``admin`` does everything. ``ingest``
+                unless given; for a member what the role allows.
             project, team: the only one that it is for; without both it is for all of them.
+            member: to whom it belongs, a member of ``team`` (or of the project's team): it is good for no more than
+                their role is, the audit log names their email, and it goes when they are removed.
             expires: after how long it is refused, a timedelta or days; never unless given.
 
         Returns:
             The token with its ``secret``, which can't be shown again.
 
         Raises:
-            InvalidInput: a scope is none, or project and team are both given.
+            InvalidInput: a scope is none, or more than the member's role allows; project and team are both given.
+            NotFound: there is no such project, team or member.
             Conflict: an active token has the name.
 
         Example:
             >>> admin.tokens.create("weather app", project="weather-agent").secret
+            >>> admin.tokens.create("ana", team="search", member="ana@example.com").secret
         """
         if project is not None and team is not None:
             raise InvalidInput("A token is for a project or for a team, not for both.", hint="Leave one of them out.")
-        if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
-            raise InvalidInput(
-                f"{name[:40]!r} is no name for a token.", hint="Say what it is for: up to 200 characters."
-            )
+        clean = check_text(name, "token", _LONGEST_NAME)
+        owner = self._resolver.team(team).id if team is not None else None
+        owned = self._resolver.project(project) if project is not None else None
+        holder = self._find_member(member, owned.team_id if owned else owner) if member is not None else None
         secret = make_secret()
         token = Token(
-            name.strip(),
+            clean,
             digest_secret(secret),
-            tuple(dict.fromkeys(choose(TokenScope, scope) for scope in scopes)),
-            team_id=self._resolver.team(team).id if team is not None else None,
-            project_id=self._resolver.project(project).id if project is not None else None,
+            _choose_scopes(scopes, holder),
+            team_id=owner if holder is None or owned else holder.team_id,
+            project_id=owned.id if owned else None,
+            member_id=holder.id if holder else None,
             expires_at=utc_now() + _read_lifetime(expires) if expires is not None else None,
         )
-        if not token.scopes:
-            raise InvalidInput("A token needs a scope.", hint=f"There are: {', '.join(TokenScope)}.")
-        if any(item.name == token.name and is_good(item, utc_now()) for item in self.list()):
-            raise Conflict(f"There is a token {token.name!r} already.", hint="Choose another name, or revoke that one.")
-        token = self._parts.storage.tokens.create(token)
-        self._record("create", token, scopes=[scope.value for scope in token.scopes], owner=self.name_owner(token))
+        token = self._name_once(lambda: self._parts.storage.tokens.create(token))
+        self._record(
+            "create",
+            token,
+            scopes=[scope.value for scope in token.scopes],
+            owner=self.name_owner(token),
+            **({"member": holder.email} if holder else {}),
+        )
         return NewToken(token, secret)
 
     def list(
@@ -145,6 +158,20 @@ class TokenService:
             raise NotFound(f"There is no token {wanted!r}.", hint="admin.tokens.list() returns all there are.")
         return found[0]
 
+    def rename(self, token: TokenRef, name: str) -> Token:
+        """Call a token something else; what it is good for, and its secret, stay.
+
+        Raises:
+            NotFound: there is none.
+            Conflict: an active token has the name.
+        """
+        found, wanted = self.get(token), check_text(name, "token", _LONGEST_NAME)
+        if wanted == found.name:
+            return found
+        renamed = self._name_once(lambda: self._parts.storage.tokens.update(found.id, name=wanted))
+        self._record("rename", renamed, before=found.name)
+        return renamed
+
     def revoke(self, token: TokenRef) -> Token:
         """Refuse a token from now on; it keeps its row.
 
@@ -161,13 +188,15 @@ class TokenService:
     def authenticate(self, secret: str) -> Token:
         """Return the token that a program shows, and note that it was used.
 
+        Its ``scopes`` are what it is good for now: those of a member's token are cut to the role.
+
         Raises:
             InvalidToken: it isn't known, has expired or was revoked; which of these isn't told.
         """
         return self._use(self._find(secret))
 
     def check(self, token_id: str) -> Token:
-        """Return the token behind a session that it opened earlier, and note that it was used.
+        """Return the token behind a session that it opened earlier, and note that it was used; as `authenticate`.
 
         Raises:
             InvalidToken: it isn't there any more, has expired or was revoked since.
@@ -185,8 +214,13 @@ class TokenService:
             "token_id": token.id,
             "scopes": ", ".join(token.scopes),
             "owner": self.name_owner(token),
-            "status": "revoked" if token.revoked_at else "active" if is_good(token, utc_now()) else "expired",
+            "member": self.name_holder(token) if token.member_id else None,
+            "status": _name_status(token),
         }
+
+    def name_holder(self, token: Token) -> str:
+        """Return who acts with a token: the email of the member it belongs to, else its name."""
+        return self._parts.storage.members.get(token.member_id).email if token.member_id else token.name
 
     def name_owner(self, token: Token) -> str | None:
         """Return for which team or project a token is, ``None`` for all of them."""
@@ -204,7 +238,27 @@ class TokenService:
             raise InvalidToken("The token isn't valid.", hint=_MAKE)
         if found.last_used_at is None or (now - found.last_used_at).total_seconds() >= _USE_SECONDS:
             self._touch(found)
-        return found
+        return self._hold_to_role(found)
+
+    def _hold_to_role(self, token: Token) -> Token:
+        if token.member_id is None:
+            return token
+        try:
+            role = self._parts.storage.members.get(token.member_id).role
+        except NotFound as exc:  # removed in this moment, and the token with them
+            raise InvalidToken("The token isn't valid.", hint=_MAKE) from exc
+        return replace(token, scopes=tuple(scope for scope in role.scopes if has_scope(token, scope)))
+
+    def _find_member(self, member: MemberRef, team_id: str | None) -> Member:
+        if team_id is None:
+            return self._members.get(member)
+        return self._members.get(member, team=team_id)
+
+    def _name_once(self, write: Callable[[], Token]) -> Token:
+        try:
+            return write()
+        except Conflict as exc:
+            raise Conflict(exc.message, hint="Choose another name, or revoke that one.") from exc
 
     def _find(self, secret: str) -> Token | None:
         if not is_secret(secret):
@@ -225,6 +279,29 @@ class TokenService:
 
     def _record(self, action: str, token: Token, **details: Any) -> None:
         self._parts.record(action, "token", token.id, object=token.name, **details)
+
+
+def _choose_scopes(scopes: Sequence[TokenScope | str] | None, holder: Member | None) -> tuple[TokenScope, ...]:
+    if scopes is None:
+        return holder.role.scopes if holder else (TokenScope.INGEST,)
+    chosen = tuple(dict.fromkeys(choose(TokenScope, scope) for scope in scopes))
+    if not chosen:
+        raise InvalidInput("A token needs a scope.", hint=f"There are: {', '.join(TokenScope)}.")
+    beyond = [scope for scope in chosen if holder and scope not in holder.role.scopes]
+    if holder and beyond:
+        raise InvalidInput(
+            f"A token of {holder.email}, who is {holder.role}, can't have the scope {beyond[0]}.",
+            hint=f"Of that role: {', '.join(holder.role.scopes)}.",
+        )
+    return chosen
+
+
+def _name_status(token: Token) -> str:
+    expired = token.expires_at is not None and token.expires_at <= utc_now()
+    # One that gave its name up after it expired counts as revoked then: nobody revoked it.
+    if token.revoked_at is not None and not (expired and token.revoked_at == token.expires_at):
+        return "revoked"
+    return "expired" if expired else "active"
 
 
 def _goes_by(token: Token, wanted: str) -> bool:
