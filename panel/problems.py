@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
@@ -29,7 +30,9 @@ _STATUSES: tuple[tuple[type[MastraAdminError], int], ...] = (
 )
 """HTTP status by error, the first that fits; 500 for the rest."""
 
-_PROGRAMS = ("/api/", "/hooks/", "/v1/", "/ai/", "/projects/")
+_PROGRAMS = ("/api/", "/hooks/", "/v1/", "/ai/")
+_BELOW_A_PROJECT = re.compile(r"/projects/[^/]*/")
+"""What exporters send to; the page of a project itself has nothing below it."""
 
 
 class Refused(MastraAdminError):
@@ -66,7 +69,8 @@ def find_status(error: MastraAdminError) -> int:
 
 def wants_json() -> bool:
     """True when the request is one of a program: to the API, a webhook or the collector, or for ``/health``."""
-    return request.path.startswith(_PROGRAMS) or request.path in {"/api", "/health", "/metrics"}
+    path = request.path
+    return path.startswith(_PROGRAMS) or path in {"/api", "/health", "/metrics"} or bool(_BELOW_A_PROJECT.match(path))
 
 
 def _answer_known(error: MastraAdminError) -> Response:

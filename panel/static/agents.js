@@ -4,6 +4,10 @@ const form = document.getElementById("ask");
 const byId = (id) => document.getElementById(id);
 
 if (form) {
+  showAgent();
+  byId("agent").addEventListener("change", showAgent);
+}
+if (form?.dataset.api) {
   const base = form.dataset.api;
   // Before the form is sent, which listens on the document: the agent is part of the address.
   form.addEventListener("submit", () => {
@@ -13,12 +17,10 @@ if (form) {
     byId("answer-facts").replaceChildren();
   });
   form.addEventListener("done", (event) => showAnswer(event.detail.answer));
-  byId("agent").addEventListener("change", showAgent);
   byId("prompt").addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
   });
   new MutationObserver(tellWhenIdle).observe(form, { attributes: true, attributeFilter: ["aria-busy"] });
-  showAgent();
 }
 
 /** After an error, which stands above, nothing is awaited any more. */
