@@ -70,6 +70,8 @@ def find_status(error: MastraAdminError) -> int:
 def wants_json() -> bool:
     """True when the request is one of a program: to the API, a webhook or the collector, or for ``/health``."""
     path = request.path
+    if path == "/api/docs":  # a page about the API
+        return False
     return path.startswith(_PROGRAMS) or path in {"/api", "/health", "/metrics"} or bool(_BELOW_A_PROJECT.match(path))
 
 

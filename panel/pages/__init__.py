@@ -5,13 +5,41 @@ from __future__ import annotations
 from flask import Blueprint, Flask
 
 from .. import plotly
-from . import builds, deployments, logs, overview, projects, sign_in, spans, teams, traces
+from . import (
+    alerts,
+    builds,
+    deployments,
+    explorer,
+    logs,
+    overview,
+    projects,
+    settings,
+    sign_in,
+    spans,
+    teams,
+    traces,
+    usage,
+)
 
 
 def register(app: Flask) -> None:
     """Add the pages to an app."""
     pages = Blueprint("pages", __name__)
-    for page in (overview, teams, projects, deployments, builds, traces, spans, logs, sign_in):
+    for page in (
+        overview,
+        teams,
+        projects,
+        deployments,
+        builds,
+        traces,
+        spans,
+        logs,
+        usage,
+        alerts,
+        settings,
+        explorer,
+        sign_in,
+    ):
         pages.register_blueprint(page.blueprint)
     app.register_blueprint(pages)
     plotly.register(app)
