@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from mastra_admin_sdk.errors import InvalidInput, NotFound
 
 from ..api.schemas.base import Body, Query
+from ..principals import current_principal
 from ..problems import Refused
 
 _Body = TypeVar("_Body", bound=Body)
@@ -75,13 +76,15 @@ def read_body(kind: type[_Body]) -> _Body:
 def read_idempotency_key() -> str | None:
     """Return what a request says to be its name, so that it counts once however often it comes.
 
+    The name of who asks is a part of it: two that choose the same one don't get into each other's way.
+
     Raises:
         InvalidInput: it can't be one.
     """
     key = request.headers.get("Idempotency-Key")
     if key is not None and not _KEY.fullmatch(key):
         raise make_field_error({"Idempotency-Key": "It takes 1 to 200 printable characters of ASCII, without blanks."})
-    return key
+    return None if key is None else f"{current_principal().name} {key}"
 
 
 def is_optional(kind: type[Body]) -> bool:
