@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from fixtures.lines import make_chunk, make_log, make_span, new_trace, now
 
+from mastra_admin_sdk.adapters.observability.clickhouse import reading
 from mastra_admin_sdk.errors import InvalidInput
 from mastra_admin_sdk.ports.observability import Listing, ObservabilityStore, Price, Stream, TelemetryFilter
 
@@ -160,6 +161,20 @@ def test_the_order_of_traces_is_that_of_what_is_shown(store: ObservabilityStore)
         assert values == sorted(values, reverse=True), order
     only = store.traces(TelemetryFilter(project_id=project, order="cost", prices=prices, columns=("name",), limit=2))
     assert list(only.columns) == ["name"]
+
+
+def test_a_search_that_begins_with_the_newest_finds_the_same(
+    store: ObservabilityStore, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for wanted in ({"text": "n"}, {"text": "n0"}, {"text": "n2"}, {"attributes": {"nothing": 1}}):
+        for read, key in ((store.spans, "span_id"), (store.traces, "trace_id")):
+            filters = TelemetryFilter(project_id=project, limit=3, **wanted)
+            expected = [list(read(filters)[key]), read(filters).attrs.get("place")]
+            later = replace(filters, after=expected[1])
+            expected.append(list(read(later)[key]))
+            with monkeypatch.context() as patch:
+                patch.setattr(reading, "_SEARCHED_FIRST", 6)
+                assert [list(read(filters)[key]), read(filters).attrs.get("place"), list(read(later)[key])] == expected
 
 
 PLACES: dict[str, tuple[Any, ...]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mastra_admin_sdk.errors import InvalidInput
@@ -31,6 +31,7 @@ from .queries.activity import build_activity
 if TYPE_CHECKING:
     import pandas as pd
 
+_SEARCHED_FIRST = 20_000
 T = TypeVar("T")
 Read = Callable[[Any, dict[str, Any]], T]
 
@@ -49,8 +50,13 @@ class Answers(ObservabilityStore):
     def spans(self, filters: TelemetryFilter) -> pd.DataFrame:
         """Return spans."""
         running, total = self._look_around(filters)
-        statement = queries.build_list(queries.SPANS, filters, running=running)
-        frame = self._read_page("Reading spans", statement, queries.pick_columns(filters, SPAN_COLUMNS), filters)
+        columns = queries.pick_columns(filters, SPAN_COLUMNS)
+
+        def read(filters: TelemetryFilter) -> pd.DataFrame:
+            statement = queries.build_list(queries.SPANS, filters, running=running)
+            return self._read_page("Reading spans", statement, columns, filters)
+
+        frame = self._read_newest(filters, read)
         if total is not None and running:
             # Those that run were not counted with the others: as a rule there are none, or few.
             return self._cut(frame, filters, lambda: self.count(Listing.SPANS, filters))
@@ -74,10 +80,13 @@ class Answers(ObservabilityStore):
 
     def traces(self, filters: TelemetryFilter) -> pd.DataFrame:
         """Return a row a trace."""
-        statement = queries.build_traces(filters, running=self._has_open_spans())
+        running = self._has_open_spans()
         columns = queries.pick_columns(filters, TRACE_COLUMNS)
-        frame = self._read_page("Reading traces", statement, columns, filters)
-        return self._cut(frame, filters, lambda: None)
+
+        def read(filters: TelemetryFilter) -> pd.DataFrame:
+            return self._read_page("Reading traces", queries.build_traces(filters, running=running), columns, filters)
+
+        return self._cut(self._read_newest(filters, read), filters, lambda: None)
 
     def trace(self, trace_id: str) -> pd.DataFrame:
         """Return all spans of one trace."""
@@ -240,6 +249,17 @@ class Answers(ObservabilityStore):
 
     def _read(self, what: str, statement: Statement, columns: Sequence[str]) -> pd.DataFrame:
         return self._ask(what, statement, lambda client, call: _make_frame(client.query_arrow(**call), columns))
+
+    def _read_newest(self, filters: TelemetryFilter, read: Callable[[TelemetryFilter], pd.DataFrame]) -> pd.DataFrame:
+        """Read rows; where long texts have to be searched, first those of the newest spans, which are often enough."""
+        if _is_quick(filters) or not filters.limit or filters.order not in {None, "newest"}:
+            return read(filters)
+        newest = self._read_numbers("Looking for the newest spans", queries.build_newest(filters, _SEARCHED_FIRST))
+        if newest["rows"] == _SEARCHED_FIRST:
+            frame = read(replace(filters, since=datetime.fromtimestamp(newest["begin"] / 1000, UTC)))
+            if len(frame) > filters.limit:
+                return frame
+        return read(filters)
 
     def _read_page(
         self, what: str, statement: Statement, columns: Sequence[str], filters: TelemetryFilter

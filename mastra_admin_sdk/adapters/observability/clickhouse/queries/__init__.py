@@ -17,6 +17,7 @@ from .lists import Page as Page
 from .lists import build_count as build_count
 from .lists import build_list as build_list
 from .lists import build_look_around as build_look_around
+from .lists import build_newest as build_newest
 from .lists import build_open_count as build_open_count
 from .lists import build_rejects as build_rejects
 from .lists import find_page as find_page

@@ -17,7 +17,7 @@ from mastra_admin_sdk.adapters.observability.clickhouse.parameters import Statem
 from mastra_admin_sdk.errors import InvalidInput
 from mastra_admin_sdk.ports.observability import REJECT_COLUMNS, TelemetryFilter
 
-from .conditions import FINISHED, RUNNING, SPANS, Conditions, Subject, format_time, match
+from .conditions import FINISHED, RUNNING, SPANS, Conditions, Subject, format_time, match, match_fields, match_time
 from .selections import find_order, list_expressions, make_statement, pick_columns
 
 COUNT_REJECTS = "SELECT count() AS lines FROM mastra_admin_rejects"
@@ -115,6 +115,21 @@ def build_look_around(filters: TelemetryFilter) -> Statement:
     return make_statement(f"SELECT {_OPEN} AS open, {finished} AS rows", conditions.values)
 
 
+def build_newest(filters: TelemetryFilter, rows: int) -> Statement:
+    """Return when the newest ended spans began, ``rows`` at most, and how many they are: ``begin`` and ``rows``.
+
+    Only whose they are counts, and the time: what has to be looked for in long texts is looked for there first.
+    """
+    order = Order(SPANS.time, "DESC")
+    owners = {name: SPANS.fields[name] for name in ("project_id", "deployment_ids", "build_id", "trace_id")}
+    conditions = match_fields(owners, filters) + match_time(filters, SPANS.time)
+    if filters.after:
+        conditions += come_after(order, (), filters.after[:1])
+    newest = f"SELECT start_time FROM {FINISHED}{conditions.where} ORDER BY start_time DESC LIMIT {rows:d}"
+    sql = f"SELECT toUnixTimestamp64Milli(min(start_time)) AS begin, count() AS rows FROM ({newest})"
+    return make_statement(sql, conditions.values)
+
+
 def list_sources(status: str | tuple[str, ...] | None, running: bool) -> tuple[str, ...]:
     """Return the tables in which spans of some status are."""
     wanted = (status,) if isinstance(status, str) else status
@@ -174,6 +189,8 @@ def come_after(order: Order, key: Sequence[str], after: Sequence[Any]) -> Condit
     value = format_time(EPOCH + timedelta(milliseconds=first)) if order.is_by_time else first
     names = [f"after_{place}" for place in range(1, len(others) + 1)]
     behind = "<" if order.direction == "DESC" else ">"
+    if not key:
+        return Conditions((f"{order.expression} {behind}= {{after_0:{kind}}}",), {"after_0": value})
     keys = ", ".join(key)
     wanted = ", ".join(f"{{{name}:String}}" for name in names)
     mark = f"{{after_0:{kind}}}"

@@ -160,7 +160,10 @@ def _list_traces(
     tables = list_sources(None, running)
     of_spans = match_fields({name: SPANS.fields[name] for name in _OF_SPANS}, filters)
     around = match_around(filters, "start_time", MARGIN)
-    where = of_spans + around + (among or _choose(filters, of_spans + around, tables))
+    # All spans of a trace that is wanted begin at or after the time: earlier ones tell only which aren't.
+    of_wanted = of_spans + match_time(replace(filters, until=None), "start_time")
+    of_wanted += match_around(replace(filters, since=None), "start_time", MARGIN)
+    where = of_spans + around + (among or _choose(filters, of_wanted, tables))
     parts = " UNION ALL ".join(f"SELECT {_NEEDED} FROM {table}{where.where}" for table in tables)
     having = match_fields({name: name for name in _OF_TRACES}, filters) + match_time(filters, "start_time")
     prices = filters.prices if has_cost else ()
