@@ -12,7 +12,7 @@ from flask import Blueprint, Response, request, url_for
 import mastra_admin_sdk
 from mastra_admin_sdk.display.charts.script import find_script
 from mastra_admin_sdk.errors import NotFound
-from mastra_admin_sdk.models import Member, TokenScope
+from mastra_admin_sdk.models import Member, Team, TokenScope
 
 from ..context import current_panel
 from ..lookup import visible_projects, visible_teams
@@ -23,7 +23,7 @@ from ..viewmodels.settings import GROUPS, OF_EVERYBODY, TABS, list_prices, list_
 blueprint = Blueprint("settings", __name__)
 
 _LIBRARIES = ("flask", "gunicorn", "pandas", "pyarrow", "chdb-core", "clickhouse-driver", "sqlalchemy", "plotly")
-_OF_ADMINS = frozenset({"doctor"})
+_OF_ADMINS = frozenset({"doctor", "tokens"})
 
 
 @blueprint.get("/settings")
@@ -45,9 +45,9 @@ def show() -> Response:
 
 
 def _may_see(tab: str) -> bool:
-    if tab in OF_EVERYBODY:
-        return True
-    return not current_principal().is_bound and (tab not in _OF_ADMINS or can(TokenScope.ADMIN))
+    if tab not in OF_EVERYBODY and current_principal().is_bound:
+        return False
+    return tab not in _OF_ADMINS or can(TokenScope.ADMIN)
 
 
 def _show_about() -> dict[str, Any]:
@@ -76,20 +76,12 @@ def _show_about() -> dict[str, Any]:
 
 
 def _show_members() -> dict[str, Any]:
-    admin = current_panel().admin
-    teams = visible_teams()
-    return {
-        "teams": [
-            {
-                "id": team.id,
-                "name": team.name,
-                "slug": team.slug,
-                "members": [_describe_member(item) for item in admin.members.list(team)],
-            }
-            for team in teams
-        ],
-        "roles": _ROLES,
-    }
+    return {"teams": [_describe_team(team) for team in visible_teams()], "roles": _ROLES}
+
+
+def _describe_team(team: Team) -> dict[str, Any]:
+    members = [_describe_member(item) for item in current_panel().admin.members.list(team)]
+    return {"id": team.id, "name": team.name, "slug": team.slug, "members": members}
 
 
 def _describe_member(member: Member) -> dict[str, str]:
@@ -102,11 +94,12 @@ def _describe_member(member: Member) -> dict[str, str]:
 
 
 def _show_tokens() -> dict[str, Any]:
-    admin = current_panel().admin
+    admin, teams = current_panel().admin, visible_teams()
+    tokens = [_describe_token(admin.tokens.describe(token)) for token in visible_tokens()]
     return {
-        "tokens": [_describe_token(admin.tokens.describe(token)) for token in visible_tokens()],
-        "teams": [{"id": team.id, "name": team.name, "slug": team.slug} for team in visible_teams()],
-        "projects": [{"id": item.id, "name": item.name} for item in visible_projects()],
+        # Those that are good come first, each kind newest first.
+        "tokens": sorted(tokens, key=lambda token: token["status"] != "active"),
+        "teams": [_describe_team(team) for team in teams] if not current_principal().project_id else [],
         "scopes": [(scope.value, _SCOPES.get(scope.value, "")) for scope in TokenScope],
     }
 

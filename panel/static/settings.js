@@ -82,6 +82,19 @@ function showCollection({ collection }) {
   if (disk && !collection.dry_run) showDisk(disk);
 }
 
+/** Send a choice at once; what was refused goes back to what it was. */
+function submit(form) {
+  const chosen = [...form.querySelectorAll("option")].map((option) => [option, option.selected]);
+  form.addEventListener("done", () => chosen.forEach(([option, isChosen]) => (option.defaultSelected = isChosen)), { once: true });
+  form.requestSubmit();
+  const observer = new MutationObserver(() => {
+    if (form.hasAttribute("aria-busy")) return;
+    observer.disconnect();
+    form.reset();
+  });
+  observer.observe(form, { attributeFilter: ["aria-busy"] });
+}
+
 function showSecret({ secret }) {
   document.getElementById("secret").textContent = secret;
   document.getElementById("made-token").showModal();
@@ -92,7 +105,10 @@ document.addEventListener("done", (event) => {
   if (event.target.matches("[data-token]")) showSecret(event.detail);
 });
 document.getElementById("made-token")?.addEventListener("close", () => (document.getElementById("secret").textContent = ""));
-document.addEventListener("change", (event) => event.target.closest("form[data-submit-on-change]")?.requestSubmit());
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-submit-on-change]");
+  if (form) submit(form);
+});
 document.addEventListener("input", (event) => {
   if (!event.target.matches("[data-find]")) return;
   const wanted = event.target.value.trim().toLowerCase();

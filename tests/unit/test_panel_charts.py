@@ -187,10 +187,11 @@ def test_the_doctor_says_how_to_mend(client: FlaskClient) -> None:
 def test_a_reader_sees_but_is_offered_nothing_to_change(admin: MastraAdmin) -> None:
     admin.alerts.create("errors", kind="error_rate", threshold=0.1)
     reader = sign_in(admin, admin.tokens.create("reader", scopes=["read"]).secret)
-    for path in ("/usage", "/alerts", "/settings?tab=tokens", "/settings?tab=retention"):
+    for path in ("/usage", "/alerts", "/settings?tab=members", "/settings?tab=retention"):
         page = call(reader, path)
         assert "data-api=" not in page, path
     call(reader, "/settings?tab=doctor", 404)
+    call(reader, "/settings?tab=tokens", 404)
     call(reader, "/api/alerts", 403, method="POST", body=RULE)
     call(reader, "/api/gc", 403, method="POST", body={"dry_run": True})
 
