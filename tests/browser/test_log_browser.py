@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from fixtures.panel import RunningPanel, end_build, make_build, run_panel, seed, start_build, write_log
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from mastra_admin_sdk.models import Build, BuildStatus
+from mastra_admin_sdk.linelog import LineLog
+from mastra_admin_sdk.models import Build, BuildStatus, ProcessStatus, new_id, utc_now
 from mastra_admin_sdk.ports.storage import AdminStorage
 
 pytestmark = pytest.mark.slow  # a browser and a server process
@@ -244,3 +246,26 @@ def test_what_is_seen_is_readable_by_programs_and_nothing_obeys_the_log(log: Log
     expect(log.rows).to_contain_text("added 308 packages")
     title = page.title()
     assert "owned" not in title
+
+
+def test_the_log_of_a_deployment_goes_on_with_that_of_its_next_server(
+    page: Page, panel: RunningPanel, storage: AdminStorage, home: Path
+) -> None:
+    seeded = seed(storage, home)
+    logs = [home / "logs" / "servers" / f"{number}.log" for number in (1, 2)]
+    for number, path in enumerate(logs, 1):
+        with LineLog(path) as written:
+            written.write(f"server {number} listens")
+    storage.processes.update(seeded.process.id, log_path=str(logs[0]))
+    page.goto(f"{panel.url}/?token={panel.token}")
+    page.goto(f"{panel.url}/deployments/{seeded.deployment.id}?tab=log")
+    log = Log(page)
+    expect(log.rows).to_contain_text("server 1 listens")
+    expect(log.state).to_have_text("connected")
+    next_one = replace(seeded.process, id=new_id(), port=4109, log_path=str(logs[1]), created_at=utc_now())
+    storage.processes.transition(seeded.process.id, ProcessStatus.EXITED, expected=[ProcessStatus.RUNNING])
+    storage.processes.create(next_one)
+    expect(log.rows).to_contain_text("server 2 listens", timeout=LIVE)
+    expect(log.rows).not_to_contain_text("server 1 listens")
+    expect(page.locator("[data-log-note]")).to_contain_text("Another server has started")
+    assert log.list_numbers() == [1]

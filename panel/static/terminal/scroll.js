@@ -59,3 +59,22 @@ export class Scroll {
     onMove();
   }
 }
+
+/**
+ * Return the place some rows further (or back, when negative).
+ * @param {(number: number) => number} rowsOf how many rows a line has
+ */
+export function moveByRows(place, rows, rowsOf) {
+  const isBack = rows < 0;
+  let rest = Math.abs(rows);
+  while (rest > 1e-9) {
+    const line = isBack ? Math.ceil(place - 1e-9) - 1 : Math.floor(place + 1e-9);
+    if (line < 0) return 0;
+    const count = rowsOf(line);
+    const left = (isBack ? place - line : line + 1 - place) * count;
+    if (rest < left) return place + (isBack ? -rest : rest) / count;
+    rest -= left;
+    place = isBack ? line : line + 1;
+  }
+  return place;
+}

@@ -1,14 +1,14 @@
 // A log on the page: the lines at one place of it, numbers beside them, following its end, keys, copying.
 
+import { listenTo } from "./controls.js";
 import { Screen, countRows } from "./screen.js";
-import { Scroll } from "./scroll.js";
+import { Rows } from "./rows.js";
+import { Scroll, moveByRows } from "./scroll.js";
 import { Search } from "./search.js";
 import { LogSource } from "./source.js";
 import { plainText } from "./text.js";
-import { showToast } from "../toasts.js";
 
 const TONES = { connecting: "wait", connected: "good", disconnected: "bad", complete: "idle", refused: "bad" };
-const MOST_COPIED = 10_000;
 const TOLD_MS = 400;
 
 export class LogView {
@@ -34,12 +34,13 @@ export class LogView {
       onEvent: (event) => this.noticeEvent(event),
       onState: (word) => this.showState(word),
     });
+    this.rows = new Rows(this.gutter, this.part("mark"));
     this.search = new Search(this.part("search"), this.source, {
       onPattern: (pattern) => this.setPattern(pattern),
       goTo: (number) => this.goTo(number, { mark: [number, number] }),
       from: () => Math.floor(this.scroll.place),
     });
-    this.listen();
+    listenTo(this);
     this.readAddress();
     this.resize();
   }
@@ -86,30 +87,6 @@ export class LogView {
     this.part("restore").hidden = true;
     this.updateRange();
     this.render();
-  }
-
-  /** Copy what is selected, else the marked lines, else what is seen. */
-  async copy() {
-    const selected = this.screen.selection;
-    const [from, to] = this.marked ?? [this.shown?.[0]?.number ?? 0, this.shown?.at(-1)?.number ?? 0];
-    try {
-      const text = selected || (await this.readText(from, Math.min(to, from + MOST_COPIED - 1)));
-      await navigator.clipboard.writeText(text);
-      showToast(selected ? "Copied the selection." : `Copied ${describeLines(from, to)}.`);
-    } catch {
-      showToast("The browser doesn't allow copying here: select the text and press Ctrl+C.", "bad");
-    }
-  }
-
-  async readText(from, to) {
-    const lines = [];
-    for (let after = from - 1; after < to; ) {
-      const page = await this.source.fetchPage({ after, before: to + 1, limit: 1000 });
-      if (!page.lines.length) break;
-      lines.push(...page.lines.map((line) => `${plainText(line[3])}\n`));
-      after = page.lines.at(-1)[0];
-    }
-    return lines.join("");
   }
 
   // --- what happens ----------------------------------------------------------------------------------------------------
@@ -275,7 +252,7 @@ export class LogView {
     const offset = this.scroll.place - Math.floor(this.scroll.place);
     this.widen(lines);
     this.shown = await this.screen.show(lines, { offset, atEnd, pattern: this.pattern });
-    this.showNumbers();
+    this.rows.show(this.shown, this.marked);
     this.part("empty").hidden = lines.length > 0 || !this.source.isKnown;
     this.tellSoon();
   }
@@ -296,30 +273,6 @@ export class LogView {
     this.screen.fit(this.box.clientWidth - this.gutter.offsetWidth, this.box.clientHeight - 2, longest);
   }
 
-  showNumbers() {
-    const rows = this.shown;
-    while (this.gutter.childElementCount < rows.length) this.gutter.append(document.createElement("div"));
-    for (const [index, element] of [...this.gutter.children].entries()) this.showNumber(element, rows[index]);
-    this.showMarks(rows);
-  }
-
-  showNumber(element, row) {
-    element.textContent = row?.isBegin ? row.number : "";
-    element.title = row?.time ?? "";
-    element.className = row ? row.stream : "";
-    element.classList.toggle("marked", Boolean(row && this.marked && row.number >= this.marked[0] && row.number <= this.marked[1]));
-    element.dataset.number = row?.number ?? "";
-  }
-
-  showMarks(rows) {
-    const [from, to] = this.marked ?? [0, -1];
-    const indexes = rows.flatMap((row, index) => (row.number >= from && row.number <= to ? [index] : []));
-    const mark = this.part("mark");
-    mark.hidden = !indexes.length;
-    mark.style.top = `calc(var(--log-row) * ${indexes[0] ?? 0})`;
-    mark.style.height = `calc(var(--log-row) * ${indexes.length})`;
-  }
-
   /** The rows that are seen as plain text, for those who don't see them. */
   tellSoon() {
     clearTimeout(this.telling);
@@ -330,105 +283,11 @@ export class LogView {
     }, TOLD_MS);
   }
 
-  // --- listening -------------------------------------------------------------------------------------------------------
-
-  listen() {
-    this.part("follow").addEventListener("click", () => this.setFollowing(!this.isFollowing));
-    this.part("new").addEventListener("click", () => this.setFollowing(true));
-    this.part("wrap").addEventListener("click", () => this.setWrapped(!this.isWrapped));
-    this.part("clear").addEventListener("click", () => this.clear());
-    this.part("restore").addEventListener("click", () => this.restore());
-    this.part("copy").addEventListener("click", () => this.copy());
-    this.part("jump").addEventListener("submit", (event) => this.jump(event));
-    this.gutter.addEventListener("click", (event) => {
-      const number = Number(event.target.dataset.number);
-      if (number) this.mark(number, event.shiftKey);
-    });
-    this.body.addEventListener("wheel", (event) => this.turnWheel(event), { capture: true, passive: false });
-    this.section.addEventListener("keydown", (event) => this.press(event));
-    document.addEventListener("keydown", (event) => this.pressAnywhere(event));
-    window.addEventListener("hashchange", () => this.readAddress());
-    document.addEventListener("themechange", () => this.changeTheme());
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.changeTheme());
-    new ResizeObserver(() => this.resize()).observe(this.box);
-    document.fonts.ready.then(() => this.resize());
-  }
-
-  changeTheme() {
-    this.screen.changeTheme();
-    this.render();
-  }
-
-  jump(event) {
-    event.preventDefault();
-    const number = Number(event.target.elements.line.value.replaceAll(/[\s,.]/g, ""));
-    if (!(number >= 1)) return;
-    const line = Math.max(this.source.first, Math.min(number, this.source.last));
-    this.mark(line, false);
-    this.goTo(line);
-    this.box.focus({ preventScroll: true });
-  }
-
-  /** A wheel turns rows, not a share of the whole log, and the page goes on at its ends as with any box. */
-  turnWheel(event) {
-    if (event.ctrlKey || event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) return event.stopPropagation();
-    const height = { 0: 1, 1: this.screen.cellHeight, 2: this.box.clientHeight }[event.deltaMode];
-    event.stopPropagation();
-    const rows = (event.deltaY * height) / this.screen.cellHeight;
-    if ((rows < 0 && this.scroll.place <= this.first) || (rows > 0 && this.isFollowing)) return;
-    event.preventDefault();
-    this.moveRows(rows);
-  }
-
   /** Move by rows of the screen: a line that is wrapped has several. */
   moveRows(rows) {
-    let place = this.scroll.place;
-    let rest = rows;
     const rowsOf = (number) => (this.isWrapped ? countRows(this.source.get(number), this.screen.columns) : 1);
-    while (rest > 0 && place < this.scroll.end) {
-      const line = Math.floor(place + 1e-9);
-      const left = (line + 1 - place) * rowsOf(line);
-      if (rest < left) {
-        place += rest / rowsOf(line);
-        break;
-      }
-      rest -= left;
-      place = line + 1;
-    }
-    while (rest < 0 && place > this.first) {
-      const line = Math.ceil(place - 1e-9) - 1;
-      const left = (place - line) * rowsOf(line);
-      if (-rest < left) {
-        place += rest / rowsOf(line);
-        break;
-      }
-      rest += left;
-      place = line;
-    }
-    this.scroll.moveTo(place);
+    this.scroll.moveTo(moveByRows(this.scroll.place, rows, rowsOf));
     this.noticeScroll();
-  }
-
-  press(event) {
-    if (event.target.matches("input") || event.altKey || event.metaKey || event.ctrlKey) return;
-    if (!event.target.closest("[data-log-body]")) return;
-    const page = Math.max(1, this.screen.rows - 2);
-    const acts = {
-      ArrowDown: () => this.moveRows(1),
-      ArrowUp: () => this.moveRows(-1),
-      PageDown: () => this.moveRows(page),
-      PageUp: () => this.moveRows(-page),
-      " ": () => this.moveRows(event.shiftKey ? -page : page),
-      Home: () => this.goToStart(),
-      End: () => this.setFollowing(true),
-      f: () => this.setFollowing(!this.isFollowing),
-      w: () => this.setWrapped(!this.isWrapped),
-      n: () => this.search.step(1),
-      N: () => this.search.step(-1),
-    };
-    if (!acts[event.key]) return;
-    event.preventDefault();
-    acts[event.key]();
   }
 
   goToStart() {
@@ -437,22 +296,13 @@ export class LogView {
     this.render();
   }
 
-  /** The browser's own search sees the screenful that is drawn: the log's own takes its key, where the log has the focus. */
-  pressAnywhere(event) {
-    const isFind = event.key === "f" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey;
-    const isIn = this.section.contains(document.activeElement) || document.activeElement === document.body;
-    const isSlash = event.key === "/" && this.body.contains(document.activeElement);
-    if (!(isFind && isIn) && !isSlash) return;
-    event.preventDefault();
-    this.search.focus(this.screen.selection);
+  changeTheme() {
+    this.screen.changeTheme();
+    this.render();
   }
 }
 
 function readLog(section) {
   const { kind, id, query, ping } = section.dataset;
   return { kind, id, query: query ?? "", pingSeconds: Number(ping) };
-}
-
-function describeLines(from, to) {
-  return from === to ? `line ${from.toLocaleString("en")}` : `lines ${from.toLocaleString("en")} to ${to.toLocaleString("en")}`;
 }
