@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from mastra_admin_sdk import linelog, models
 
 from .base import LARGEST, Answer, Count, Query, Reference
 
-Line = tuple[int, str, str, str]
+Line = Annotated[
+    tuple[int, str, str, str],
+    # Said as one kind of item, which every tool that reads such documents understands.
+    WithJsonSchema({"type": "array", "items": {"type": ["integer", "string"]}, "minItems": 4, "maxItems": 4}),
+]
 """Number, UTC time in ISO format, stream (``out``, ``err``, ``info``), text with its colours as ANSI sequences."""
 
 LINES = "Oldest first, each `[number, time, stream, text]`; the stream is `out`, `err` or `info`."
@@ -21,9 +25,7 @@ class ReplicaQuery(Query):
     """Which of a deployment's servers."""
 
     replica: int | None = Field(None, ge=0, le=10_000, description="One of several servers of a deployment, from 0.")
-    process: Reference | None = Field(
-        None, description="A server of the deployment; the present one unless given."
-    )
+    process: Reference | None = Field(None, description="A server of the deployment; the present one unless given.")
 
 
 class PageOfLinesQuery(Query):
