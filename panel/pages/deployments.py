@@ -16,7 +16,7 @@ from ..context import current_panel
 from ..lookup import find_deployment
 from ..paging import cut_page, read_cursor
 from ..rendering import render_page
-from ..viewmodels.builds import describe_build
+from ..viewmodels.builds import BuildRow, describe_build
 from ..viewmodels.deployments import (
     choose_actions,
     describe_condition,
@@ -82,7 +82,7 @@ def _describe(live: LiveDeployment, view: DeploymentView) -> dict[str, Any]:
         "condition": describe_condition(view),
         "actions": choose_actions(view),
         "studio_url": view.studio_url if view.answers else None,
-        "active": describe_build(view.active_build) if view.active_build else None,
+        "active": _describe_active(view.active_build) if view.active_build else None,
         "previous": _find_previous(live),
         "targets": list_targets(record, siblings),
         "branches": sorted({item.branch for item in siblings}),
@@ -90,15 +90,17 @@ def _describe(live: LiveDeployment, view: DeploymentView) -> dict[str, Any]:
     }
 
 
+def _describe_active(build: Build) -> BuildRow:
+    return describe_build(build, expected=current_panel().admin.builds.get(build.id).expected_seconds())
+
+
 def _show_overview(live: LiveDeployment, view: DeploymentView) -> dict[str, Any]:
     admin, record = current_panel().admin, view.deployment
     newest = [build.record for build in admin.builds.list(record.id, limit=_FEW)]
     ended = admin.processes.list(record.id, statuses=["exited"], limit=_FEW)
-    active = view.active_build
     serving = live.build
     return {
         "current": describe_build(view.build) if view.build else None,
-        "building": describe_build(active, expected=admin.builds.get(active.id).expected_seconds()) if active else None,
         "failure": find_last_failure(view.build, newest),
         "servers": [describe_server(server) for server in view.servers],
         "ended": describe_ended(ended),

@@ -124,6 +124,8 @@ def describe_condition(view: DeploymentView) -> Condition:
         return _describe_servers(view, reason)
     if deployment.status is DeploymentStatus.PENDING and deployment.current_build_id:
         return Condition("restarting", "wait", reason or "Its server ended by itself and is about to be started again.")
+    if deployment.status is DeploymentStatus.PENDING and view.active_build:
+        return Condition(view.active_build.status.value, "busy", reason)
     if deployment.status is DeploymentStatus.PENDING:
         return Condition("not deployed", "idle", reason)
     return Condition(deployment.status.value, _TONES.get(deployment.status, "idle"), reason)
