@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fixtures.panel import RunningPanel, end_build, make_build, run_panel, seed, start_build, write_log
 from fixtures.quick import wait_until
-from simple_websocket import Client, ConnectionClosed, ConnectionError
+from fixtures.viewers import Viewer, follow, hang_up, read_to_the_end, receive
+from simple_websocket import ConnectionClosed, ConnectionError
 
 from mastra_admin_sdk.adapters.storage.sql import SqliteAdminStorage
 from mastra_admin_sdk.home import open_home
@@ -56,58 +55,6 @@ def build(storage: AdminStorage, home: Path) -> Build:
     build = start_build(storage, make_build(storage, home, deployment))
     write_log(build, ["first", "second"])
     return build
-
-
-class Viewer(Client):
-    """A websocket client that names the port in its Host header, as browsers do, closes what was refused, and
-    loses nothing that follows at once."""
-
-    def handshake(self) -> None:
-        self.host = f"{self.host}:{self.port}"
-        try:
-            super().handshake()
-        except ConnectionError:
-            self.sock.close()
-            raise
-        # What arrived together with the answer to the handshake: the library looks at it only when more comes. It may
-        # be all there is, the farewell included, which the library takes for a handshake that failed.
-        self._handle_events()
-        self.connected = True
-
-
-def follow(panel: RunningPanel, build_id: str, after: int = 0, **headers: str) -> Viewer:
-    url = f"{panel.socket_url}/api/builds/{build_id}/logs/ws?after={after}"
-    return Viewer(url, headers=headers or panel.headers)
-
-
-def receive(client: Viewer, kind: str, timeout: float = 10.0) -> dict[str, Any]:
-    """Return the next event of a kind; others are passed over."""
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        text = client.receive(timeout=deadline - time.monotonic())
-        assert text is not None, f"no {kind} within {timeout:.0f} s"
-        event = json.loads(text)
-        if event["type"] == kind:
-            return dict(event)
-    raise AssertionError(f"no {kind} within {timeout:.0f} s")
-
-
-def read_to_the_end(client: Viewer, timeout: float = 30.0) -> tuple[list[list[Any]], dict[str, Any]]:
-    """Return all lines and the final event."""
-    lines: list[list[Any]] = []
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        event = json.loads(client.receive(timeout=timeout))
-        if event["type"] == "log":
-            lines += event["lines"]
-        if event["type"] == "end":
-            return lines, event
-    raise AssertionError("no end")
-
-
-def hang_up(client: Viewer) -> None:
-    client.close()
-    client.thread.join(5)
 
 
 def test_a_viewer_gets_state_lines_as_they_come_and_the_end(
