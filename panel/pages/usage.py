@@ -29,9 +29,8 @@ def show() -> Response:
     by = by if by in SPLITS else None
     filters = _make_filters(given)
     charts, timezone = current_panel().admin.charts, given.get("timezone", "UTC")
-    totals = charts.summary(timezone=timezone, **filters)
     table_by = by or "model"
-    frame = charts.summary(by=table_by, timezone=timezone, **filters)
+    totals, frame = charts.summaries(by=table_by, timezone=timezone, **filters)
     rows = describe_usage(frame.head(LONGEST_TABLE), table_by, timezone=timezone, link=_make_link(table_by, given))
     return render_page(
         "usage.html",

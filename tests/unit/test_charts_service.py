@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from fixtures.charted import ANSWERS, MODELS, make_charted_admin
 from fixtures.lines import now
@@ -89,6 +90,11 @@ def test_a_summary_has_all_measures_side_by_side(admin: MastraAdmin) -> None:
     assert by_model.attrs == {"subject": "model calls", "currency": "USD", "unpriced": "all"}
     days = admin.charts.summary(by="day", since="2d")
     assert days["day"].is_monotonic_decreasing
+    for by in ("model", "project", "agent", "day"):
+        both = admin.charts.summaries(by=by, since="2d")
+        pd.testing.assert_frame_equal(both[0], admin.charts.summary(since="2d"))
+        pd.testing.assert_frame_equal(both[1], admin.charts.summary(by=by, since="2d"))
+    assert admin.charts.summaries(by="model", since="1s")[0]["count"][0] == 0
     assert admin.charts.summary(since="1s")["count"][0] == 0
     assert admin.charts.summary(by="model", since="1s").empty
 

@@ -28,7 +28,7 @@ from mastra_admin_sdk.services.telemetry.wording import describe_unpriced
 from .names import name_groups
 from .questions import find_group, find_subject
 from .ranges import read_range
-from .summaries import join_answers
+from .summaries import add_up, join_answers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -200,15 +200,26 @@ class ChartService:
         Example:
             >>> admin.charts.summary(by="model", since="7d")
         """
-        column = find_group(by, also=PERIODS)
-        subject = find_subject(by, filters)
+        asked, column = self._fix_time(filters, timezone), find_group(by, also=PERIODS)
+        usage = self._telemetry.usage(**asked, by=[column] if column else [], order="most")
+        return self._join(by, asked, usage)
+
+    def summaries(self, *, by: str, timezone: str = "UTC", **filters: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return `summary()` and `summary(by=…)` of the very same time; tokens, slow to add up, are read once."""
+        asked, column = self._fix_time(filters, timezone), find_group(by, also=PERIODS)
+        usage = self._telemetry.usage(**asked, by=[column] if column else [], order="most")
+        return self._join(None, asked, add_up(usage)), self._join(by, asked, usage)
+
+    def _fix_time(self, filters: Mapping[str, Any], timezone: str) -> dict[str, Any]:
         time = read_range(filters, None, timezone)
-        asked = {"since": time.filters["since"], "until": time.until, "timezone": timezone, "limit": None}
-        grouped = {**filters, **asked, "by": [column] if column else []}
-        latency = self._telemetry.latency(**{**grouped, **subject.filters}, order="most")
-        usage = self._telemetry.usage(**grouped, order="most")
-        joined = join_answers(latency, usage, column)
-        named = name_groups(joined, by, column, self._parts.names)
+        fixed = {"since": time.filters["since"], "until": time.until, "timezone": timezone, "limit": None}
+        return {**filters, **fixed}
+
+    def _join(self, by: str | None, asked: Mapping[str, Any], usage: pd.DataFrame) -> pd.DataFrame:
+        """Read the latency of what was asked for, and lay its usage beside it."""
+        column, subject = find_group(by, also=PERIODS), find_subject(by, asked)
+        latency = self._telemetry.latency(**{**asked, **subject.filters}, by=[column] if column else [], order="most")
+        named = name_groups(join_answers(latency, usage, column), by, column, self._parts.names)
         named.attrs = {
             "subject": subject.name,
             "currency": self._telemetry.currency,

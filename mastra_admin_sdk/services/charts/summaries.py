@@ -45,6 +45,17 @@ def join_answers(latency: pd.DataFrame, usage: pd.DataFrame, group: str | None) 
     return _type(joined.sort_values(order, ascending=ascending, na_position="last", ignore_index=True))
 
 
+def add_up(usage: pd.DataFrame) -> pd.DataFrame:
+    """Return the tokens and cost of groups as one row; the cost isn't known when that of one of them isn't."""
+    import pandas as pd
+
+    if usage.empty:
+        return usage
+    whole = pd.DataFrame({name: [usage[name].sum(skipna=name != "cost")] for name in _OF_USAGE})
+    whole.attrs = usage.attrs
+    return whole
+
+
 def _plain(column: pd.Series) -> pd.Series:
     return column.astype(object).fillna("") if column.dtype == "category" else column
 
