@@ -104,7 +104,7 @@ def _find_state(alert: Mapping[str, Any], is_evaluated: bool) -> dict[str, str]:
         return {"tone": "idle", "word": "off"}
     if alert["firing"]:
         return {"tone": "bad", "word": "firing"}
-    return {"tone": "good", "word": "ok"} if is_evaluated else {"tone": "wait", "word": "not looked at yet"}
+    return {"tone": "good", "word": "ok"} if is_evaluated else {"tone": "wait", "word": "no data yet"}
 
 
 def _write_span(seconds: float) -> str:

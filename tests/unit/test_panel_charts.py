@@ -131,7 +131,7 @@ def test_the_page_of_alerts_tells_states_and_hides_webhooks(client: FlaskClient,
     assert "Create the first alert" in call(client, "/alerts")
     admin.alerts.create("<b>errors", kind="error_rate", threshold=0.1, webhook="https://example.com/hook/secret")
     page = call(client, "/alerts")
-    assert "not looked at yet" in page
+    assert "no data yet" in page
     assert "Error rate from 10 % in 5 min" in page
     assert "Nobody evaluates alerts" in page
     assert "hook/secret" not in page
