@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Response
 
-from mastra_admin_sdk.errors import NotFound
+from mastra_admin_sdk.errors import InvalidInput, NotFound
 from mastra_admin_sdk.linelog import LogFile, read_lines
 from mastra_admin_sdk.linelog import Query as Wanted
 from mastra_admin_sdk.models import Process
 
 from ..context import current_panel
 from ..lookup import find_build, find_deployment, find_process
-from ..openapi import endpoint
+from ..openapi import endpoint, make_field_error
 from .schemas.logs import (
     Matches,
     PageOfLines,
@@ -130,7 +130,10 @@ def _read(log: _Log, query: PageOfLinesQuery) -> PageOfLines:
 
 def _search(log: _Log, query: SearchQuery) -> Matches:
     wanted = Wanted(query.q, regex=query.regex, case=query.case)
-    found = log.file.search(wanted, after=query.after, before=query.before, limit=query.limit)
+    try:
+        found = log.file.search(wanted, after=query.after, before=query.before, limit=query.limit)
+    except InvalidInput as exc:
+        raise make_field_error({"q": exc.message}) from exc
     return Matches.of(found, process=log.process)
 
 

@@ -107,7 +107,7 @@ def test_a_log_is_searched_as_it_is_seen(client: FlaskClient, seeded: Seeded) ->
     assert get(client, f"{address}?q=BUILD&case=true") == {"lines": [], "next": None, "process": None}
     assert [line[0] for line in get(client, f"{address}?q=in [0-9]%2Bs$&regex=true")["lines"]] == [1]
     answer = client.get(f"{address}?q=(&regex=true", base_url=BASE)
-    assert (answer.status_code, answer.json["error"]["details"]["field"]) == (422, "q")
+    assert (answer.status_code, list(answer.json["error"]["details"]["fields"])) == (422, ["q"])
 
 
 def test_the_log_of_a_deployment_is_that_of_its_server(client: FlaskClient, admin: MastraAdmin, seeded: Seeded) -> None:
