@@ -103,6 +103,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("router_tls", str, "", "off, internal or auto; must be said when the router listens beyond loopback."),
     Setting("panel_port", int, 3001, "Port of the panel; 0: any that is free.", least=0),
     Setting("panel_bind", str, "127.0.0.1", "Address that the panel listens on."),
+    Setting(
+        "panel_cors_origins",
+        Lines,
+        Lines(),
+        "Origins whose pages may use the panel's API with a token, one on each line, as https://host:port.",
+    ),
     Setting("clickhouse_url", str, "", "clickhouse:// URL of a server; empty: the embedded engine.", secret=True),
     Setting("engine_memory_mb", int, 1500, "Memory that the embedded engine may use, in MB.", least=256),
     Setting(

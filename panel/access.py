@@ -7,6 +7,7 @@ to the scopes of their token with each request: one that was revoked ends its se
 
 from __future__ import annotations
 
+import math
 from contextlib import ExitStack
 from urllib.parse import urlencode
 
@@ -17,6 +18,7 @@ from mastra_admin_sdk.errors import InvalidToken, NotFound
 from mastra_admin_sdk.models import Token, TokenScope
 
 from .context import current_panel
+from .cors import is_configured_origin, is_preflight
 from .hosts import is_allowed_host, is_same_origin
 from .principals import (
     Need,
@@ -32,7 +34,9 @@ from .principals import (
 from .problems import Refused, wants_json
 from .tokens import is_token
 
-_OPEN_ENDPOINTS = frozenset({"static", "health.show_health", "pages.sign_in.show", "pages.sign_in.sign_in"})
+_OPEN_ENDPOINTS = frozenset(
+    {"static", "health.show_health", "health.show_ready", "pages.sign_in.show", "pages.sign_in.sign_in"}
+)
 _HOOKS = "hooks.receive"
 _COLLECTOR = "collector"
 _METRICS = "metrics.show_metrics"
@@ -68,6 +72,11 @@ def open_session(token: str) -> bool:
     session.clear()
     session[_SESSION_OF] = opened
     return True
+
+
+def count_wrong_token() -> int:
+    """Count that somebody tried to sign in with a wrong token; return the status of the answer: 401, or 429."""
+    return _refuse_token("", "").status
 
 
 def close_session() -> None:
@@ -106,7 +115,7 @@ def _check_origin(bearer: bool) -> None:
     if request.method in _SAFE_METHODS and not is_websocket:
         return
     origin = request.headers.get("Origin")
-    if origin is None and bearer:
+    if bearer and (origin is None or (is_configured_origin(origin) and not is_websocket)):
         return
     if origin is None or not is_same_origin(origin, request.headers.get("Host", "")):
         raise Refused(
@@ -123,11 +132,16 @@ def _check() -> AnyResponse | None:
         # Its sender is no browser, comes under the name of a tunnel or proxy, and proves itself with another
         # secret. No session is looked at.
         return None
+    if is_preflight():
+        _check_host()
+        return make_response("", 204)
     bearer = _read_bearer()
     # No page of a stranger knows a token of its own, whatever name it comes under: figures are collected so.
     if request.endpoint != _METRICS or bearer is None or bearer.is_owner:
         _check_host()
         _check_origin(bearer is not None)
+        if bearer is None:
+            _check_fetch()
     if bearer is None:
         # Where nobody has to sign in, somebody may have.
         given = request.args.get("token")
@@ -168,6 +182,34 @@ def _stop_acting(_: BaseException | None) -> None:
         stack.close()
 
 
+def _check_fetch() -> None:
+    """What browsers say of a request that may carry our cookie: pages of others may lead here, and nothing else.
+
+    Apps on other ports of this machine are of the same site, so that SameSite alone doesn't stop them.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    if site in {None, "same-origin", "none"} or request.endpoint == "static":
+        return
+    is_link = request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+    if request.method == "GET" and is_link and request.headers.get("Sec-Fetch-Dest", "document") == "document":
+        return
+    raise Refused(
+        403,
+        "origin_not_allowed",
+        "This request came from a page that isn't the panel's.",
+        hint="Use the panel's own pages, or send a token as a Bearer header.",
+    )
+
+
+def _refuse_token(message: str, hint: str) -> Refused:
+    """Return the refusal of a wrong token; of one too many, with the seconds to wait."""
+    wait = current_panel().attempts.note_wrong(request.remote_addr or "")
+    if not wait:
+        return Refused(401, "unauthorized", message, hint=hint)
+    seconds = math.ceil(wait)
+    return Refused(429, "too_many_attempts", "Too many wrong tokens came.", hint=f"Try again in {seconds} s.")
+
+
 def _read_bearer() -> Principal | None:
     kind, _, given = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer":
@@ -176,9 +218,7 @@ def _read_bearer() -> Principal | None:
         return make_owner(current_panel().admin.actor)
     principal = _authenticate(given.strip())
     if principal is None:
-        raise Refused(
-            401, "unauthorized", "The token isn't valid.", hint="It may have been revoked, or may have expired."
-        )
+        raise _refuse_token("The token isn't valid.", "It may have been revoked, or may have expired.")
     return principal
 
 
@@ -217,7 +257,8 @@ def _describe(token: Token) -> Principal | None:
 
 def _enter_by_link(given: str) -> AnyResponse:
     if not open_session(given):
-        return make_response(render_template("sign_in.html", refused=True, next=local_path(request.path)), 401)
+        page = render_template("sign_in.html", refused=True, next=local_path(request.path))
+        return make_response(page, count_wrong_token())
     rest = [(name, value) for name, value in request.args.items(multi=True) if name != "token"]
     target = request.script_root + local_path(request.path)
     return redirect(f"{target}?{urlencode(rest)}" if rest else target, 303)

@@ -11,14 +11,17 @@ from mastra_admin_sdk import MastraAdmin
 from . import api, collector, live, pages
 from .access import guard, is_signed_in
 from .activity import ActivityBoard
+from .bodies import watch_bodies
 from .context import EXTENSION, Panel
+from .cors import add_cors, read_origins
 from .glance import Glance
 from .headers import add_headers
 from .navigation import list_destinations
 from .options import PanelOptions
 from .problems import handle_errors
 from .requests import count_requests
-from .tokens import derive_session_key, load_token
+from .sessions import PanelSessions
+from .tokens import check_token, derive_session_key, load_token
 from .vendor import require_libraries
 from .wording import add_filters
 
@@ -47,6 +50,7 @@ def create_app(
 
     Raises:
         SecretError: the token can't be read.
+        InvalidInput: the token is too short to be safe, or an origin of the setting ``panel_cors_origins`` is none.
     """
     options = PanelOptions(
         token=token or load_token(admin.home),
@@ -54,15 +58,19 @@ def create_app(
         port=port if port is not None else int(admin.settings.panel_port),
         hosts=tuple(hosts),
         ping_seconds=ping_seconds,
+        cors_origins=read_origins(admin.settings.panel_cors_origins),
     )
+    check_token(options.token)
     app = Flask(__name__)
     panel = app.extensions[EXTENSION] = Panel(admin, options, Glance(admin), ActivityBoard(admin))
     _configure(app, options)
     count_requests(app, panel.requests)
     # The headers come first, so that refusals carry them too.
     add_headers(app)
+    add_cors(app)
     handle_errors(app)
     guard(app)
+    watch_bodies(app)
     require_libraries(app)
     add_filters(app)
     app.context_processor(lambda: {"is_signed_in": is_signed_in(), "destinations": list_destinations})
@@ -72,6 +80,7 @@ def create_app(
 
 
 def _configure(app: Flask, options: PanelOptions) -> None:
+    app.session_interface = PanelSessions()
     app.secret_key = derive_session_key(options.token)
     app.config.update(
         MAX_CONTENT_LENGTH=_LARGEST_BODY,

@@ -25,6 +25,11 @@ def is_allowed_host(header: str, *, bind: str, port: int, names: Iterable[str] =
     return host in own and (given_port or 80) == port
 
 
+def is_loopback_name(name: str) -> bool:
+    """True when a host name is one of this machine in every browser."""
+    return name in _LOOPBACK or name.startswith("127.") or name.endswith(".localhost")
+
+
 def is_same_origin(origin: str, host_header: str) -> bool:
     """True when an ``Origin`` header is that of the panel's own pages, as the ``Host`` header names them.
 

@@ -37,3 +37,40 @@ class RateLimit:
             if len(self._passed) > _MOST_KEYS:
                 self._passed = {name: kept for name, kept in self._passed.items() if now - kept[-1] < self._seconds}
             return 0.0
+
+
+class ByteBudget:
+    """How many bytes of bodies all requests may hold together."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._taken = most, 0
+        self._lock = threading.Lock()
+
+    def take(self, count: int) -> bool:
+        """Take so many bytes; ``False`` when there aren't as many left."""
+        with self._lock:
+            if self._taken + count > self._most:
+                return False
+            self._taken += count
+            return True
+
+    def give_back(self, count: int) -> None:
+        """Give bytes back that were taken."""
+        with self._lock:
+            self._taken -= count
+
+
+class AttemptLimit:
+    """Counts tokens that weren't right, by address and all together.
+
+    It only makes wrong ones cheap to refuse: a right one is let in at any time, else whoever keeps guessing would lock
+    the owner out. What keeps guessers out is the token's length.
+    """
+
+    def __init__(self, *, by_address: int = 10, in_all: int = 100, seconds: float = 60.0) -> None:
+        self._by_address = RateLimit(by_address, seconds)
+        self._in_all = RateLimit(in_all, seconds)
+
+    def note_wrong(self, address: str) -> float:
+        """Count a wrong token; return 0.0, or the seconds that its sender should wait."""
+        return max(self._by_address.take(address), self._in_all.take(""))

@@ -10,7 +10,8 @@ class PanelOptions:
     """What a panel needs besides a `MastraAdmin`.
 
     ``hosts`` are further names under which it may be opened, with any port: those of a proxy in front of it.
-    ``ping_seconds`` is how long a websocket stays silent at most.
+    ``cors_origins`` are those of pages elsewhere that may use the API with a token. ``ping_seconds`` is how long a
+    websocket stays silent at most.
     """
 
     token: str = field(repr=False)
@@ -18,3 +19,4 @@ class PanelOptions:
     port: int
     hosts: tuple[str, ...] = ()
     ping_seconds: float = 15.0
+    cors_origins: tuple[str, ...] = ()

@@ -72,7 +72,8 @@ def wants_json() -> bool:
     path = request.path
     if path == "/api/docs":  # a page about the API
         return False
-    return path.startswith(_PROGRAMS) or path in {"/api", "/health", "/metrics"} or bool(_BELOW_A_PROJECT.match(path))
+    own = {"/api", "/health", "/ready", "/metrics"}
+    return path.startswith(_PROGRAMS) or path in own or bool(_BELOW_A_PROJECT.match(path))
 
 
 def _answer_known(error: MastraAdminError) -> Response:

@@ -26,6 +26,7 @@ from mastra_admin_sdk.settings import Settings, load_settings
 
 from .app import create_app
 from .context import EXTENSION, MOST_VIEWERS, Panel
+from .pace import PATIENCE_SECONDS, Pacer
 from .record import read_record, remove_record, write_record
 from .tokens import load_token
 
@@ -128,6 +129,13 @@ class PanelServer(BaseApplication):  # type: ignore[misc]
         self._panel = app.extensions[EXTENSION]
         return app
 
+    @property
+    def pacer(self) -> Pacer:
+        """What ends requests that come too slowly."""
+        if self._panel is None:
+            raise RuntimeError("The panel isn't loaded yet.")
+        return self._panel.pacer
+
     def stop_streams(self) -> None:
         """Tell websockets to end: the server waits for them."""
         if self._panel:
@@ -139,11 +147,26 @@ class PanelServer(BaseApplication):  # type: ignore[misc]
     def _close(self, _server: Any, _worker: Any) -> None:
         self.stop_streams()
         if self._panel:
+            self._panel.pacer.close()
             self._panel.admin.close()
 
 
 class PanelWorker(ThreadWorker):  # type: ignore[misc]
     """A worker that ends its websockets when it is asked to stop: they would else last until the grace time ends."""
+
+    def handle(self, conn: Any) -> Any:
+        """Called for each request: its head has to be there in time."""
+        pacer = self.app.pacer
+        pacer.expect(conn.sock, PATIENCE_SECONDS)
+        try:
+            return super().handle(conn)
+        finally:
+            pacer.release(conn.sock)
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Called when the head is there."""
+        self.app.pacer.release(conn.sock)
+        return super().handle_request(req, conn)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Called on SIGTERM."""

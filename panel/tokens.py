@@ -7,7 +7,7 @@ import hmac
 import os
 import secrets
 
-from mastra_admin_sdk.errors import SecretError
+from mastra_admin_sdk.errors import InvalidInput, SecretError
 from mastra_admin_sdk.home import Home
 
 _SHORTEST = 32
@@ -32,6 +32,19 @@ def load_token(home: Home) -> str:
     if token is None:
         raise SecretError(f"The panel's token {path} is too short to be safe.", hint="Remove it; a new one is made.")
     return token
+
+
+def check_token(token: str) -> None:
+    """Refuse a token that could be guessed: nothing else keeps guessers out for good.
+
+    Raises:
+        InvalidInput: it has less than 32 characters.
+    """
+    if len(token) < _SHORTEST:
+        raise InvalidInput(
+            f"The panel's token has {len(token)} characters; it needs {_SHORTEST}.",
+            hint="Leave it out: the home has one. Or make one with secrets.token_urlsafe(32).",
+        )
 
 
 def is_token(given: str, token: str) -> bool:

@@ -20,7 +20,7 @@ blueprint = Blueprint("api_members", __name__)
 
 @blueprint.get("/members")
 @needs(TokenScope.READ)
-@endpoint(conditional=True)
+@endpoint(conditional=True, fails=[404])
 def list_members(query: MemberQuery) -> MemberPage:
     """List members of a team, or of all, newest first."""
     team = find_team(query.team).id if query.team is not None else _find_own_team()

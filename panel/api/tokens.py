@@ -23,7 +23,7 @@ blueprint = Blueprint("api_tokens", __name__)
 
 @blueprint.get("/tokens")
 @needs(TokenScope.ADMIN)
-@endpoint(conditional=True)
+@endpoint(conditional=True, fails=[404])
 def list_tokens(query: TokenQuery) -> TokenPage:
     """List tokens, newest first, also those that are revoked or expired."""
     principal, service = current_principal(), current_panel().admin.tokens

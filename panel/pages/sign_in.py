@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from ..access import close_session, local_path, open_session
+from ..access import close_session, count_wrong_token, local_path, open_session
 
 blueprint = Blueprint("sign_in", __name__)
 
@@ -33,4 +33,4 @@ def sign_out() -> AnyResponse:
 
 
 def _refuse(wanted: str) -> Response:
-    return make_response(render_template("sign_in.html", refused=True, next=wanted), 401)
+    return make_response(render_template("sign_in.html", refused=True, next=wanted), count_wrong_token())
