@@ -177,6 +177,10 @@ def _describe_responses(rule: Rule, endpoint: Endpoint, schemas: _Schemas) -> Js
     problem = {"application/json": {"schema": schemas.refer(ProblemItem, "serialization")}}
     for status in sorted(list_failures(rule, endpoint)):
         answers[str(status)] = {"description": describe_status(status), "content": problem}
+    if endpoint.query.model_fields:
+        # The server's own answer, before the panel sees the request.
+        text = {"text/html": {"schema": {"type": "string"}}}
+        answers["414"] = {"description": describe_status(414), "content": text}
     return answers
 
 

@@ -59,6 +59,7 @@ _STATUSES = {
     409: "It exists already, or the state it is in doesn't allow this.",
     412: "It was changed since the ETag in If-Match.",
     413: "The body is too large.",
+    414: "The address is too long: more than 4,000 characters.",
     415: "The body is of another type.",
     422: "A field can't be used as it is; `details.fields` names it.",
     429: "Too many requests; `Retry-After` says when to come again.",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 LARGEST = 2**53 - 1
 """The largest whole number that every reader of JSON takes without rounding it."""
@@ -13,6 +14,7 @@ MOST_TEXT = 10_000
 """Characters of a text unless its field says otherwise."""
 
 _NO_NUL = r"^[^\x00]*$"
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", re.ASCII)
 
 
 class Answer(BaseModel):
@@ -63,14 +65,18 @@ Count = Annotated[int, Field(ge=0, le=LARGEST)]
 """A whole number from 0."""
 
 
-def _check_year(moment: datetime) -> datetime:
+def _read_time(value: object) -> datetime:
+    """Return a time of a request. Left to itself, pydantic would take numbers for seconds since 1970."""
+    if not isinstance(value, str) or not _TIME.match(value):
+        raise ValueError("It takes a time with its zone, such as 2026-11-23T12:00:00Z.")
+    moment = datetime.fromisoformat(value)
     # Databases and DataFrames hold neither the first nor the last of the years that Python does.
-    if not 1970 <= moment.year <= 2200:
-        raise ValueError("The year has to be from 1970 to 2200.")
+    if moment.tzinfo is None or not 1970 <= moment.year <= 2200:
+        raise ValueError("It takes a time with its zone, from 1970 to 2200.")
     return moment
 
 
-When = Annotated[AwareDatetime, AfterValidator(_check_year)]
+When = Annotated[datetime, BeforeValidator(_read_time), WithJsonSchema({"type": "string", "format": "date-time"})]
 """A time in a request: ISO 8601 with its offset."""
 
 
