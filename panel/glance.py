@@ -20,7 +20,7 @@ _LONGEST_SECONDS = 15.0
 _SEEN_SECONDS = 90.0
 """A supervisor notes what hasn't changed once a minute."""
 _RECENT_BUILDS = 20
-_UNTAGGED = frozenset({"lag", "ingestion", "engine"})
+_UNTAGGED = frozenset({"lag", "ingestion", "engine", "looked_at", "seen_at"})
 
 
 @dataclass(frozen=True, slots=True)

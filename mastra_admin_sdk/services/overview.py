@@ -91,6 +91,11 @@ class Overview:
     looked_at: datetime = field(default_factory=utc_now)
 
     @property
+    def seen_at(self) -> datetime:
+        """When the server that was looked at longest ago was; the moment of the look itself when there is none."""
+        return min((server.seen_at for view in self.deployments for server in view.servers), default=self.looked_at)
+
+    @property
     def is_supervised(self) -> bool:
         """True when some process restarts servers that end."""
         return self.roles[SUPERVISOR] is not None

@@ -47,8 +47,10 @@ def test_what_the_supervisor_saw_lately_is_not_asked_again(admin: MastraAdmin, a
     seeded = seed(admin.storage, admin.home.path)
     supervise(admin)
     see(admin, seeded.process, seconds_ago=30, healthy=False, **FIGURES)
-    [view] = admin.overview(seen_within=60).deployments
+    overview = admin.overview(seen_within=60)
+    [view] = overview.deployments
     assert (asked, view.answers, view.memory_bytes) == ([], False, 5)
+    assert overview.seen_at == view.servers[0].seen_at < overview.looked_at
     assert 25 < (utc_now() - view.servers[0].seen_at).total_seconds() < 60
     [view] = admin.overview(seen_within=10).deployments
     assert (asked, view.answers) == ([seeded.process.id], True)

@@ -11,7 +11,7 @@ from pydantic import Field
 from mastra_admin_sdk import LiveBuild, models
 from mastra_admin_sdk.services import overview as services
 
-from .base import Answer
+from .base import Answer, Moment
 from .builds import Build
 from .deployments import DeploymentStanding
 from .projects import Project
@@ -54,6 +54,8 @@ class Overview(Answer):
     """What runs, what fails, and what runs it all."""
 
     home: str = Field(description="The folder that holds everything; empty for a token of a team.")
+    looked_at: Moment = Field(description="When all of it was read.")
+    seen_at: Moment = Field(description="When servers were seen: the earliest of their health checks.")
     is_supervised: bool = Field(description="Some process restarts servers that end.")
     roles: dict[str, str | None] = Field(description="Who holds each role of the background work.")
     router: Router
@@ -77,6 +79,8 @@ class Overview(Answer):
         lag, views = overview.lag, {view.deployment.id: view for view in overview.deployments}
         return cls(
             home=overview.home,
+            looked_at=overview.looked_at,
+            seen_at=overview.seen_at,
             is_supervised=overview.is_supervised,
             roles=dict(overview.roles),
             router=Router(running=overview.router_running),
