@@ -10,6 +10,10 @@ export function listenTo(view) {
     if (number) view.mark(number, event.shiftKey);
   });
   view.body.addEventListener("wheel", (event) => turnWheel(view, event), { capture: true, passive: false });
+  // The terminal would take a finger's moves for itself; the box scrolls by them.
+  for (const name of ["touchstart", "touchmove", "touchend"]) {
+    view.body.addEventListener(name, (event) => event.stopPropagation(), { capture: true, passive: true });
+  }
   view.section.addEventListener("keydown", (event) => press(view, event));
   document.addEventListener("keydown", (event) => pressAnywhere(view, event));
   window.addEventListener("hashchange", () => view.readAddress());
