@@ -13,7 +13,7 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3 python; d
 	&& echo $$name && break; done)
 WORKERS ?= 2
 
-.PHONY: help install up down demo test test-fast lint types imports format lock clean
+.PHONY: help install up down demo test test-fast lint types imports format screenshots lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ imports: install ## Check that imports point downward
 format: install ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+screenshots: install ## Take the pictures of all pages anew (docs/screenshots)
+	MASTRA_ADMIN_SCREENSHOTS=docs/screenshots $(BIN)/pytest -n 0 -q tests/browser/test_flow_browser.py
 
 lock: ## Lock the versions again after a change of pyproject.toml
 	$(PYTHON) -m venv .venv-lock

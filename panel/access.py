@@ -35,7 +35,14 @@ from .problems import Refused, wants_json
 from .tokens import is_token
 
 _OPEN_ENDPOINTS = frozenset(
-    {"static", "health.show_health", "health.show_ready", "pages.sign_in.show", "pages.sign_in.sign_in"}
+    {
+        "static",
+        "health.show_health",
+        "health.show_ready",
+        "pages.icon.show",
+        "pages.sign_in.show",
+        "pages.sign_in.sign_in",
+    }
 )
 _HOOKS = "hooks.receive"
 _COLLECTOR = "collector"

@@ -10,6 +10,7 @@ from . import (
     builds,
     deployments,
     explorer,
+    icon,
     logs,
     overview,
     projects,
@@ -38,6 +39,7 @@ def register(app: Flask) -> None:
         alerts,
         settings,
         explorer,
+        icon,
         sign_in,
     ):
         pages.register_blueprint(page.blueprint)
