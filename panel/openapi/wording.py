@@ -21,6 +21,7 @@ TAGS = {
     "projects": "Mastra apps of a team, each tied to its source.",
     "sources": "Mastra projects that were found on this machine.",
     "deployments": "Projects on a branch: deploy, stop, start, roll back, promote, and how they run.",
+    "agents": "The agents of a deployment, and asking one.",
     "env": "Environment variables of projects and deployments; values are write-only.",
     "builds": "Attempts to put a source live.",
     "processes": "The servers.",
@@ -34,7 +35,7 @@ TAGS = {
     "tokens": "What programs sign in with.",
     "members": "Who belongs to a team.",
     "health": "Whether the panel and what it needs are there.",
-    "system": "The home: its settings, its checks, and what can be removed from it.",
+    "home": "The home itself: its settings, its checks, and what can be removed from it.",
 }
 """What each group is about, in the order they are shown."""
 
