@@ -123,7 +123,8 @@ def test_json_goes_there_and_back(trace: Trace) -> None:
     assert back.to_json() == text
     value = json.loads(text)
     assert list(value) == [
-        *("format", "version", "trace_id", "status", "duration_ms", "tokens", "spans", "logs", "scores", "feedback", "dtypes")
+        *("format", "version", "trace_id", "status", "duration_ms", "tokens"),
+        *("spans", "logs", "scores", "feedback", "dtypes"),
     ]
     assert value["spans"][0]["start_time"] == "2026-05-01T12:00:00+00:00"
     assert (value["spans"][0]["model"], value["spans"][1]["input_tokens"]) == (None, 34)
