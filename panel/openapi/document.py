@@ -44,7 +44,6 @@ def build_document(app: Flask) -> Json:
     return {
         "openapi": "3.1.0",
         "info": {"title": "MastraAdmin", "version": __version__, "description": DESCRIPTION},
-        "servers": [{"url": "/"}],
         "security": [{"token": []}, {"session": []}],
         "tags": [{"name": name, "description": text} for name, text in TAGS.items() if _has(operations, name)],
         "paths": paths,
