@@ -4,7 +4,7 @@
 //   <button data-api="POST /api/deployments/…/stop" data-confirm="Stop main?" data-busy="Stopping">
 //
 // data-done: "refresh" (default), "reload", "goto:<address with {fields} of the answer>" or "none".
-// Fields: data-type="number|boolean|json|list|lines", on check boxes "choice" (their values as a list); an empty one is left out unless data-empty says null or keep.
+// Fields: data-type="number|boolean|json|list|lines", on check boxes "choice" (their values as a list); an empty one is left out unless data-empty says null, keep or list (an empty one).
 // The answer is told to the page by the event "done" on the element, with it as detail.
 
 import { ask } from "./confirm.js";
@@ -105,7 +105,7 @@ function readBody(element) {
 function readField(field) {
   if (field.type === "checkbox") return field.checked;
   const text = field.type === "password" || field.tagName === "TEXTAREA" ? field.value : field.value.trim();
-  if (text === "") return { null: null, keep: "" }[field.dataset.empty];
+  if (text === "") return { null: null, keep: "", list: [] }[field.dataset.empty];
   return READERS[field.dataset.type]?.(text) ?? text;
 }
 
