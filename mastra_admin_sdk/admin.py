@@ -53,6 +53,7 @@ from .services.overview import Overview, look_around
 from .services.parts import Parts
 from .services.privacy.calls import PrivacyCalls
 from .services.privacy.deletion import TelemetryEraser
+from .services.programs.opened import OpenedPanel, open_panel
 from .services.projects.service import ProjectService, TeamService
 from .services.references import Resolver
 from .services.shutdown import shut_down
@@ -113,6 +114,8 @@ class MastraAdmin(
         self.settings = load_settings({"home": str(home) if home is not None else None, **settings})
         self.home = open_home(self.settings.home)
         self._owns_storage = storage is None
+        parts = {"storage": storage, "source": source, "runner": runner, "router": router}
+        self._given = tuple(n for n, part in {**parts, "observability": observability}.items() if part is not None)
         source = source or registry.make_source(self.home, self.settings)
         runner = runner or registry.make_runner(self.home, self.settings)
         router = router or registry.make_router(self.home, self.settings)
@@ -276,6 +279,25 @@ class MastraAdmin(
         ``attrs`` has ``free`` and ``total`` bytes of its disk. It looks at every file, which may take seconds.
         """
         return measure_home(self.home)
+
+    def panel(self) -> OpenedPanel:
+        """Return the panel of this home; start it unless it runs.
+
+        It is a process of its own that goes on when this one ends, until its ``stop()`` or ``mastra-admin down``.
+
+        Returns:
+            An object with ``url``, ``link`` (signs a browser in), ``open()`` and ``stop()``; a notebook shows it.
+
+        Raises:
+            Conflict: this `MastraAdmin` was given parts as objects; see ``mastra_admin_panel.create_app``.
+            NoFreePort: neither its port (3001) nor those that follow are free.
+            ServerError: it can't be started; the last lines of its log are in the evidence.
+
+        Example:
+            >>> panel = admin.panel()
+            >>> panel.open()
+        """
+        return open_panel(self._parts, self._given)
 
     def overview(self, *, seen_within: float | None = None) -> Overview:
         """Return what runs and what doesn't: teams, projects, deployments, processes, roles, engine, lag.

@@ -11,14 +11,14 @@ import click
 
 from mastra_admin_sdk.home import Home, open_home
 from mastra_admin_sdk.models import BuildStatus, DeploymentStatus, DesiredState
+from mastra_admin_sdk.services.programs.panel import PANEL, ensure_panel, make_panel_address
+from mastra_admin_sdk.services.programs.records import Recorded, end_recorded, find_running
 
 from .daemon import ensure_background, run_background
 from .following import BACKGROUND, follow_build
 from .group import AdminCommand
 from .output import Output, wrap
-from .panels import PANEL, ensure_panel, make_panel_address
 from .progress import tell_live
-from .records import Recorded, end_recorded, find_running
 from .session import Session
 from .suggestions import list_next_steps
 from .targets import EXAMPLE, EXAMPLE_TEAM, ensure_project, find_example, name_deployment
@@ -101,7 +101,7 @@ def _start_background(session: Session, admin: MastraAdmin) -> dict[str, Any]:
 
 
 def _start_panel(session: Session, admin: MastraAdmin) -> dict[str, Any]:
-    record, is_new = ensure_panel(session, admin.home)
+    record, is_new = ensure_panel(session.settings, admin.home)
     session.output.done(f"Panel {'started' if is_new else 'was running already'} (pid {record.pid})")
     wanted, port = session.settings.panel_port, record.facts["port"]
     if port != wanted and is_new:

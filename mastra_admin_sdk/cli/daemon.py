@@ -17,11 +17,11 @@ from mastra_admin_sdk import __version__
 from mastra_admin_sdk.errors import Conflict, ServerError
 from mastra_admin_sdk.home import Home, open_home
 from mastra_admin_sdk.host import owner_is_gone
+from mastra_admin_sdk.services.programs.records import Recorded, find_running, read_record, remove_record, write_record
+from mastra_admin_sdk.services.programs.spawning import make_environment, make_module_command, read_tail, spawn_detached
 
 from .following import BACKGROUND
-from .records import Recorded, find_running, read_record, remove_record, write_record
 from .session import Session
-from .spawning import make_environment, make_module_command, read_tail, spawn_detached
 
 if TYPE_CHECKING:
     from mastra_admin_sdk.admin import MastraAdmin

@@ -13,12 +13,12 @@ from typing import Any
 import click
 
 from mastra_admin_sdk.errors import MastraAdminError, RouterError
+from mastra_admin_sdk.services.programs.panel import is_free
 
 from .demonstration import Demonstration, check_idle, is_observed, make_empty_result
 from .failures import ExitCode, Failure, describe_failure
 from .group import AdminCommand
 from .output import Output
-from .panels import is_free
 from .progress import show_progress
 from .session import Session
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from mastra_admin_sdk.services.environment.files import read_env_file
+from mastra_admin_sdk.services.programs.records import find_running
 
 from .following import BACKGROUND, follow_build
 from .group import AdminCommand
 from .progress import tell_live
-from .records import find_running
 from .session import Session
 from .targets import ensure_project, name_deployment, read_ref
 from .variables import ask_secrets, parse_assignments

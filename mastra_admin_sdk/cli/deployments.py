@@ -9,13 +9,13 @@ import click
 
 from mastra_admin_sdk.display.text import format_bytes, format_duration, relative_time
 from mastra_admin_sdk.models import DeploymentType, utc_now
+from mastra_admin_sdk.services.programs.records import Recorded, find_running
 
 from .following import BACKGROUND, follow_build
 from .group import AdminCommand
 from .ingestion import summarize_ingestion
 from .output import Output, paint, wrap
 from .progress import tell_live
-from .records import Recorded, find_running
 from .session import Session
 from .tables import Column, is_within, render_table
 from .targets import name_deployment

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from mastra_admin_sdk.display.text import format_duration
 from mastra_admin_sdk.errors import MastraAdminError
 from mastra_admin_sdk.models import BuildStatus
+from mastra_admin_sdk.services.programs.records import find_running
 
 from .failures import Interrupted
 from .progress import ShowBuild, show_progress
-from .records import find_running
 from .session import Session
 
 if TYPE_CHECKING:

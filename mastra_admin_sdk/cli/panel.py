@@ -9,16 +9,23 @@ import click
 
 from mastra_admin_sdk.errors import Conflict
 from mastra_admin_sdk.home import Home, open_home
+from mastra_admin_sdk.services.programs.panel import (
+    PANEL,
+    find_panel_port,
+    lock_panel,
+    make_panel_command,
+    make_panel_url,
+)
+from mastra_admin_sdk.services.programs.records import find_running, write_record
 
 from .group import AdminCommand
-from .panels import PANEL, find_panel_port, lock_panel, make_panel_command, make_panel_url
-from .records import find_running, write_record
 from .session import Session
 
 
 @click.command(cls=AdminCommand)
+@click.option("--reload", is_flag=True, help="For developers: start it anew whenever its code changes.")
 @click.pass_obj
-def panel(session: Session) -> None:
+def panel(session: Session, reload: bool) -> None:
     """Run the panel here until Ctrl-C.
 
     It says where it is; `up` runs it in the background. Its port is
@@ -34,7 +41,7 @@ def panel(session: Session) -> None:
     sys.stdout.flush()
     if session.json_mode:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    argv, env = make_panel_command(session.settings, port)
+    argv, env = make_panel_command(session.settings, port, reload=reload)
     os.chdir(home.path)
     os.execve(argv[0], argv, env)  # noqa: S606 - no shell: the arguments are a list
 

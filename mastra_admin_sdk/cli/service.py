@@ -15,13 +15,13 @@ import click
 
 from mastra_admin_sdk.errors import Conflict, HomeError, ServerError
 from mastra_admin_sdk.home import Home, open_home
+from mastra_admin_sdk.services.programs.records import end_recorded, find_running
+from mastra_admin_sdk.services.programs.spawning import make_environment, make_module_command
 from mastra_admin_sdk.settings import Settings
 
 from .following import BACKGROUND
 from .group import AdminCommand
-from .records import end_recorded, find_running
 from .session import Session
-from .spawning import make_environment, make_module_command
 from .units import UNIT, ServiceUnit, read_home, render_unit, render_variables
 
 _VARIABLES = "service.env"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
+from mastra_admin_sdk.services.programs.records import find_running
+
 from .following import BACKGROUND
 from .group import AdminCommand
-from .records import find_running
 from .session import Session
 from .targets import name_deployment
 from .views import describe_deployment

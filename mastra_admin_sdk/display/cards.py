@@ -12,3 +12,8 @@ def render_build(number: int, status: str, seconds: float, error: str | None) ->
     """Return a line such as ``<Build #3 succeeded in 24.1 s>``."""
     took = f" in {seconds:.1f} s" if seconds else ""
     return f"<Build #{number} {status}{took}{f': {error}' if error else ''}>"
+
+
+def render_panel(url: str, *, is_running: bool) -> str:
+    """Return a line such as ``<Panel running http://…>``."""
+    return f"<Panel {f'running {url}' if is_running else 'ended'}>"

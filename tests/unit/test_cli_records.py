@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from mastra_admin_sdk.cli.leftovers import find_leftovers
-from mastra_admin_sdk.cli.panels import find_panel_port, is_free, make_panel_url
-from mastra_admin_sdk.cli.records import end_recorded, find_running, read_record, write_record
-from mastra_admin_sdk.cli.spawning import make_environment, read_tail, spawn_detached
 from mastra_admin_sdk.errors import HomeError, NoFreePort
 from mastra_admin_sdk.home import Home, open_home
+from mastra_admin_sdk.services.programs.panel import find_panel_port, is_free, make_panel_url
+from mastra_admin_sdk.services.programs.records import end_recorded, find_running, read_record, write_record
+from mastra_admin_sdk.services.programs.spawning import make_environment, read_tail, spawn_detached
 from mastra_admin_sdk.settings import load_settings
 
 SLEEPER = "import signal, sys, time; {}; print('ready', flush=True); time.sleep(60)"
@@ -162,7 +162,7 @@ def test_the_panel_takes_the_next_port_when_its_own_is_taken(home: Home) -> None
 
 
 def test_no_free_port_for_the_panel_is_said(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mastra_admin_sdk.cli.panels.is_free", lambda *_: False)
+    monkeypatch.setattr("mastra_admin_sdk.services.programs.panel.is_free", lambda *_: False)
     with pytest.raises(NoFreePort, match="3001 to 3051"):
         find_panel_port(load_settings({"home": str(home.path)}, {}))
 

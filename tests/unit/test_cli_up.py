@@ -8,8 +8,8 @@ import pytest
 from fixtures.cli import CommandLine
 
 from mastra_admin_sdk.cli import background
-from mastra_admin_sdk.cli.records import Recorded
 from mastra_admin_sdk.models import utc_now
+from mastra_admin_sdk.services.programs.records import Recorded
 
 
 @pytest.fixture

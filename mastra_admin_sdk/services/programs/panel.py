@@ -9,12 +9,11 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
-from mastra_admin_sdk.errors import HomeError, NoFreePort, ServerError
+from mastra_admin_sdk.errors import HomeError, NoFreePort, SecretError, ServerError
 from mastra_admin_sdk.home import Home
 from mastra_admin_sdk.settings import Settings
 
 from .records import Recorded, end_recorded, find_running, write_record
-from .session import Session
 from .spawning import make_environment, make_module_command, read_tail, spawn_detached
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ _POLL = 0.1
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked up, not listened on
 
 
-def ensure_panel(session: Session, home: Home) -> tuple[Recorded, bool]:
+def ensure_panel(settings: Settings, home: Home) -> tuple[Recorded, bool]:
     """Return the panel's process and whether it was started just now. Its address is among its facts (``url``).
 
     Raises:
@@ -39,7 +38,7 @@ def ensure_panel(session: Session, home: Home) -> tuple[Recorded, bool]:
     """
     with lock_panel(home):
         found = find_running(home, PANEL)
-        return (found, False) if found else (_start(session, home), True)
+        return (found, False) if found else (_start(settings, home), True)
 
 
 def lock_panel(home: Home) -> FileLock:
@@ -49,19 +48,30 @@ def lock_panel(home: Home) -> FileLock:
     return FileLock(home.run / "panel.lock", timeout=_START_LOCK_SECONDS)
 
 
-def make_panel_command(settings: Settings, port: int) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Return arguments and environment of the panel; the port goes the way of all settings."""
+def make_panel_command(
+    settings: Settings, port: int, *, reload: bool = False
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return arguments and environment of the panel; the port goes the way of all settings.
+
+    Parameters:
+        settings: those in force here; the panel gets the same.
+        port: where it listens.
+        reload: start it anew whenever its code or that of the SDK changes.
+    """
     env = {**make_environment(settings, os.getcwd()), "MASTRA_ADMIN_PANEL_PORT": str(port)}
-    return make_module_command("mastra_admin_panel", "--home", settings.home), env
+    further = ("--reload",) if reload else ()
+    return make_module_command("mastra_admin_panel", "--home", settings.home, *further), env
 
 
 def find_panel_port(settings: Settings) -> int:
-    """Return the panel's port, or the next one that is free.
+    """Return the panel's port, or the next one that is free; any that is free when the setting is 0.
 
     Raises:
         NoFreePort: none is, of the fifty that follow.
     """
     wanted = int(settings.panel_port)
+    if wanted == 0:
+        return _find_any_port(settings.panel_bind)
     last = min(wanted + _PORTS_TRIED, 65535)
     for port in range(wanted, last + 1):
         if is_free(settings.panel_bind, port):
@@ -85,8 +95,18 @@ def is_free(address: str, port: int) -> bool:
 
 
 def make_panel_address(home: Home, record: Recorded) -> str:
-    """Return the address that signs a browser in: the panel's own, with the token that it keeps in the home."""
-    token = (home.run / "panel-token").read_text(encoding="ascii").strip()
+    """Return the address that signs a browser in: the panel's own, with the token that it keeps in the home.
+
+    Raises:
+        SecretError: the token can't be read.
+    """
+    path = home.run / "panel-token"
+    try:
+        token = path.read_text(encoding="ascii").strip()
+    except OSError as exc:
+        raise SecretError(
+            f"The panel's token {path} can't be read: {exc.strerror or exc}.", hint="Start the panel again."
+        ) from exc
     return f"{record.facts['url']}/?token={token}"
 
 
@@ -96,8 +116,13 @@ def make_panel_url(bind: str, port: int) -> str:
     return f"http://{f'[{address}]' if ':' in address else address}:{port}"
 
 
-def _start(session: Session, home: Home) -> Recorded:
-    settings = session.settings
+def _find_any_port(address: str) -> int:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+        probe.bind((address, 0))
+        return int(probe.getsockname()[1])
+
+
+def _start(settings: Settings, home: Home) -> Recorded:
     port = find_panel_port(settings)
     url = make_panel_url(settings.panel_bind, port)
     log = home.logs / "panel.log"
@@ -115,7 +140,7 @@ def _start(session: Session, home: Home) -> Recorded:
         evidence = {"exit_code": process.poll(), "log": str(log), "log_tail": read_tail(log, after=position)}
         raise ServerError(
             f"The panel could not be started on port {port}: {exc.message}",
-            hint="Read its log; `--no-panel` goes on without it.",
+            hint="Read its log; `mastra-admin up --no-panel` goes on without it.",
             evidence=evidence,
         ) from exc
 

@@ -72,6 +72,11 @@ def spawn_detached(argv: Sequence[str], env: Mapping[str, str], *, cwd: Path, lo
     return process
 
 
+def reap_ended() -> None:
+    """Take note of those started here that have ended: nothing of them stays in the list of processes."""
+    _started[:] = [process for process in _started if process.poll() is None]
+
+
 def read_tail(log: Path, lines: int = 20, *, after: int = 0) -> list[str]:
     """Return the last lines of a log file, of what was written behind a position."""
     try:
