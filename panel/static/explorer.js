@@ -12,6 +12,15 @@ followTheme();
 dark.addEventListener("change", followTheme);
 new MutationObserver(followTheme).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 
+// What Swagger UI leaves to be desired: in its summaries a link stands within a button (what is unfolded is in the
+// address all the same), and a list to choose from has no name.
+function mend() {
+  for (const link of place.querySelectorAll(".opblock-summary-control a[href]")) link.removeAttribute("href");
+  place.querySelector("#servers")?.setAttribute("aria-label", "Server");
+}
+
+new MutationObserver(mend).observe(place, { childList: true, subtree: true });
+
 window.SwaggerUIBundle({
   url: place.dataset.document,
   domNode: place,

@@ -10,7 +10,16 @@ from urllib.parse import urlsplit
 
 import pytest
 from fixtures.panel import RunningPanel, run_panel
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 from mastra_admin_sdk.adapters.storage.sql import SqliteAdminStorage
 from mastra_admin_sdk.home import open_home
@@ -25,6 +34,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# A busy machine is no fault of a page.
+expect.set_options(timeout=20_000)
 LOCAL = {"127.0.0.1", "localhost"}
 
 
