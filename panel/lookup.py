@@ -12,7 +12,7 @@ from flask import request
 
 from mastra_admin_sdk import LiveBuild, LiveDeployment
 from mastra_admin_sdk.errors import InvalidInput, NotFound
-from mastra_admin_sdk.models import Process, Project, Team
+from mastra_admin_sdk.models import Member, Process, Project, Schedule, Team
 from mastra_admin_sdk.services.telemetry.asking import is_record_id
 from mastra_admin_sdk.services.telemetry.traces import Trace
 
@@ -91,6 +91,31 @@ def find_process(reference: str) -> Process:
         admin.storage.processes.get,
         lambda found: _sees_deployment(principal, found.deployment_id),
     )
+
+
+def find_schedule(reference: str) -> Schedule:
+    """Return a schedule by its id or the beginning of that.
+
+    Raises:
+        NotFound: there is none that the principal may see.
+    """
+    principal, admin = current_principal(), current_panel().admin
+    return _find(
+        "schedule", reference, admin.schedules.get, lambda found: _sees_deployment(principal, found.deployment_id)
+    )
+
+
+def find_member(member_id: str) -> Member:
+    """Return a member by its id.
+
+    Raises:
+        NotFound: there is none that the principal may see.
+        Refused: the request changes something, and the principal is for one project of the team alone (403).
+    """
+    principal, admin = current_principal(), current_panel().admin
+    member = _find("member", member_id, admin.storage.members.get, lambda found: _sees_team(principal, found.team_id))
+    find_team(member.team_id)
+    return member
 
 
 def find_trace(trace_id: str) -> Trace:

@@ -106,6 +106,8 @@ class PanelServer(BaseApplication):  # type: ignore[misc]
             "worker_exit": self._close,
             # Newer gunicorns open a socket for remote control; a panel has no use for it.
             "control_socket_disable": True,
+            # SCRIPT_NAME and PATH_INFO would be taken from whoever comes by loopback, and lead its sign-in elsewhere.
+            "forwarder_headers": "",
         }
         for name, value in values.items():
             if name in self.cfg.settings:

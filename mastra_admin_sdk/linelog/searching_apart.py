@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
+import threading
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +23,9 @@ from .searching import Found, Query, search_parts
 
 _MOST_SECONDS = 6.0
 _MOST_MEMORY = 1024**3
+_NICE = 10
+_PLACES = threading.BoundedSemaphore(2)
+"""Searches at a time: whoever sends many of them would else take all processors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +46,21 @@ def search_apart(job: Job, home: Path | None) -> Found:
         home: the home on whose behalf it runs; it carries that in its environment.
 
     Raises:
-        InvalidInput: the expression isn't valid, or takes too long.
+        InvalidInput: the expression isn't valid, takes too long, or has to wait too long for those of others.
     """
+    if not _PLACES.acquire(timeout=_MOST_SECONDS):
+        raise InvalidInput(
+            "Too many searches with regular expressions run right now.",
+            hint="Try again in some seconds, or search for a text without regex.",
+            evidence={"field": "q"},
+        )
+    try:
+        return _search_in_process(job, home)
+    finally:
+        _PLACES.release()
+
+
+def _search_in_process(job: Job, home: Path | None) -> Found:
     try:
         ended = subprocess.run(
             [sys.executable, "-I", "-m", __name__],
@@ -64,6 +82,7 @@ def search_apart(job: Job, home: Path | None) -> Found:
 
 def main() -> None:
     """Do the search that standard input asks for."""
+    os.nice(_NICE)
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (int(_MOST_SECONDS) + 1, int(_MOST_SECONDS) + 1))
     given = json.load(sys.stdin)

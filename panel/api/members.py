@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, url_for
 
-from mastra_admin_sdk import models
-from mastra_admin_sdk.errors import NotFound
 from mastra_admin_sdk.models import TokenScope
 
 from ..context import current_panel
-from ..lookup import find_team
+from ..lookup import find_member, find_team
 from ..openapi import Located, endpoint
 from ..paging import cut_page, read_cursor
 from ..principals import current_principal, needs
@@ -43,7 +41,7 @@ def add_member(body: NewMember) -> Located[MemberItem]:
 @endpoint(conditional=True)
 def show_member(member_id: str) -> MemberItem:
     """Show a member."""
-    return MemberItem.of(_find_member(member_id))
+    return MemberItem.of(find_member(member_id))
 
 
 @blueprint.patch("/members/<member_id>")
@@ -52,7 +50,7 @@ def show_member(member_id: str) -> MemberItem:
 def update_member(member_id: str, body: MemberChange) -> MemberItem:
     """Give a member another role; their tokens are held to it at once."""
     members = current_panel().admin.members
-    return MemberItem.of(members.change_role(_find_member(member_id), body.role, force=body.force))
+    return MemberItem.of(members.change_role(find_member(member_id), body.role, force=body.force))
 
 
 @blueprint.delete("/members/<member_id>")
@@ -60,16 +58,7 @@ def update_member(member_id: str, body: MemberChange) -> MemberItem:
 @endpoint(status=204, match=show_member, fails=[409])
 def remove_member(member_id: str, query: MemberRemoval) -> None:
     """Remove a member; their tokens go with them."""
-    current_panel().admin.members.remove(_find_member(member_id), force=query.force)
-
-
-def _find_member(member_id: str) -> models.Member:
-    member = current_panel().admin.storage.members.get(member_id)
-    try:
-        find_team(member.team_id)
-    except NotFound as exc:
-        raise NotFound(f"There is no member {member_id[:100]!r}.") from exc
-    return member
+    current_panel().admin.members.remove(find_member(member_id), force=query.force)
 
 
 def _find_own_team() -> str | None:

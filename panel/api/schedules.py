@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, url_for
 
-from mastra_admin_sdk import models
 from mastra_admin_sdk.models import TokenScope
 
 from ..context import current_panel
-from ..lookup import find_deployment
+from ..lookup import find_deployment, find_schedule
 from ..openapi import Located, endpoint
 from ..paging import cut_page, read_cursor
 from ..principals import needs
@@ -43,7 +42,7 @@ def create_schedule(body: NewSchedule) -> Located[ScheduleItem]:
 @endpoint(conditional=True)
 def show_schedule(schedule_id: str) -> ScheduleItem:
     """Show a schedule."""
-    return ScheduleItem.of(_find(schedule_id))
+    return ScheduleItem.of(find_schedule(schedule_id))
 
 
 @blueprint.patch("/schedules/<schedule_id>")
@@ -51,7 +50,7 @@ def show_schedule(schedule_id: str) -> ScheduleItem:
 @needs(TokenScope.DEPLOY)
 def update_schedule(schedule_id: str, body: ScheduleChange) -> ScheduleItem:
     """Switch a schedule on or off."""
-    schedules, found = current_panel().admin.schedules, _find(schedule_id)
+    schedules, found = current_panel().admin.schedules, find_schedule(schedule_id)
     if body.enabled is not None and body.enabled != found.enabled:
         found = schedules.enable(found) if body.enabled else schedules.disable(found)
     return ScheduleItem.of(found)
@@ -62,11 +61,4 @@ def update_schedule(schedule_id: str, body: ScheduleChange) -> ScheduleItem:
 @needs(TokenScope.DEPLOY)
 def delete_schedule(schedule_id: str) -> None:
     """Remove a schedule; builds that it queued go on."""
-    current_panel().admin.schedules.delete(_find(schedule_id))
-
-
-def _find(schedule_id: str) -> models.Schedule:
-    found = current_panel().admin.schedules.get(schedule_id)
-    # Raises when the principal may not see whose it is.
-    find_deployment(found.deployment_id)
-    return found
+    current_panel().admin.schedules.delete(find_schedule(schedule_id))

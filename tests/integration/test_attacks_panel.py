@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -18,6 +19,7 @@ from mastra_admin_sdk import MastraAdmin
 from mastra_admin_sdk.adapters.storage.sql import SqliteAdminStorage
 from mastra_admin_sdk.errors import InvalidInput
 from mastra_admin_sdk.home import open_home
+from mastra_admin_sdk.models import Deployment
 
 pytestmark = pytest.mark.slow
 
@@ -253,3 +255,28 @@ def test_text_that_nobody_can_read_is_refused_and_breaks_nothing(world: World, t
 def test_the_panel_starts_with_no_token_that_could_be_guessed(world: World) -> None:
     with pytest.raises(InvalidInput, match="32"):
         create_app(world.admin, token="short")
+
+
+def test_a_schedule_or_member_of_another_team_is_as_one_that_isnt_there(world: World) -> None:
+    deployment = world.admin.storage.deployments.create(Deployment(world.theirs.id, "main", "main"))
+    schedule = world.admin.schedules.create(deployment, cron="0 3 * * *")
+    member = world.admin.members.add(world.theirs.team_id, "eve@example.com", role="member")
+    asked = bearer(world.admin.tokens.create("looks", scopes=["admin"], team="search").secret)
+    for noun, hidden in (("schedules", schedule.id), ("members", member.id)):
+        missing = str(uuid.uuid4())
+        for method in ("GET", "DELETE"):
+            status, answer, _ = world.ask(method, f"/api/{noun}/{hidden}", **asked)
+            assert status == 404
+            none = world.ask(method, f"/api/{noun}/{missing}", **asked)[1]
+            assert json.dumps(answer).replace(hidden, "") == json.dumps(none).replace(missing, "")
+
+
+def test_nobody_tells_the_panel_below_which_path_it_is(world: World) -> None:
+    """A header of the client would lead its sign-in to another host, token and all."""
+    connection = socket.create_connection(("127.0.0.1", world.panel.port), timeout=10)
+    head = f"GET //evil.example/x?token={world.panel.token} HTTP/1.1\r\nHost: 127.0.0.1:{world.panel.port}\r\n"
+    with connection:
+        connection.sendall(f"{head}SCRIPT_NAME: //evil.example\r\nConnection: close\r\n\r\n".encode())
+        answer = connection.makefile("rb").read().decode()
+    assert answer.startswith("HTTP/1.1 303")
+    assert "\r\nLocation: /evil.example/x\r\n" in answer

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+import threading
 from pathlib import Path
 
 import pytest
 
 from mastra_admin_sdk.errors import InvalidInput
-from mastra_admin_sdk.linelog import LineLog, LogFile, LogReader, Query
+from mastra_admin_sdk.linelog import LineLog, LogFile, LogReader, Query, searching_apart
 
 NUMBERS = [number for number in range(1, 6001) if number % 97]
 
@@ -118,3 +119,11 @@ def test_expressions_are_searched_apart(path: Path, tmp_path: Path) -> None:
 def test_what_no_line_can_hold_isnt_looked_for(text: str) -> None:
     with pytest.raises(InvalidInput, match="one to 1000 characters"):
         Query(text)
+
+
+def test_expressions_take_only_some_processors(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searching_apart, "_PLACES", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(searching_apart, "_MOST_SECONDS", 0.05)
+    with searching_apart._PLACES, pytest.raises(InvalidInput, match="Too many searches"):
+        LogFile(path).search(Query("x+", regex=True))
+    assert len(LogFile(path).search(Query("line 4242")).lines) == 1
