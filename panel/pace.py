@@ -10,6 +10,10 @@ from collections.abc import Callable
 
 PATIENCE_SECONDS = 20.0
 """How long a request's head may take, and its body apart from what its size allows."""
+CROWD = 64
+"""How many requests may be waited for with patience: the others leave the threads to those that come at once."""
+CROWDED_SECONDS = 1.0
+"""How long a head may take while there are so many."""
 BYTES_A_SECOND = 16 * 1024
 """How slowly a body may come."""
 
@@ -36,6 +40,12 @@ class Pacer:
             if self._thread is None and not self._stop.is_set():
                 self._thread = threading.Thread(target=self._watch, name="mastra-admin-pacer", daemon=True)
                 self._thread.start()
+
+    def expect_head(self, sock: socket.socket) -> None:
+        """Give a socket the time that a request's head may take from now on: little while many are waited for."""
+        with self._lock:
+            is_crowded = len(self._deadlines) >= CROWD
+        self.expect(sock, CROWDED_SECONDS if is_crowded else PATIENCE_SECONDS)
 
     def release(self, sock: socket.socket) -> None:
         """Expect nothing of a socket any more."""

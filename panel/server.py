@@ -26,7 +26,7 @@ from mastra_admin_sdk.settings import Settings, load_settings
 
 from .app import create_app
 from .context import EXTENSION, MOST_VIEWERS, Panel
-from .pace import PATIENCE_SECONDS, Pacer
+from .pace import Pacer
 from .record import read_record, remove_record, write_record
 from .tokens import load_token
 
@@ -159,7 +159,7 @@ class PanelWorker(ThreadWorker):  # type: ignore[misc]
     def handle(self, conn: Any) -> Any:
         """Called for each request: its head has to be there in time."""
         pacer = self.app.pacer
-        pacer.expect(conn.sock, PATIENCE_SECONDS)
+        pacer.expect_head(conn.sock)
         try:
             return super().handle(conn)
         finally:

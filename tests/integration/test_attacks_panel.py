@@ -280,3 +280,16 @@ def test_nobody_tells_the_panel_below_which_path_it_is(world: World) -> None:
         answer = connection.makefile("rb").read().decode()
     assert answer.startswith("HTTP/1.1 303")
     assert "\r\nLocation: /evil.example/x\r\n" in answer
+
+
+def test_a_crowd_that_drips_keeps_nobody_out_for_long(world: World) -> None:
+    crowd = [socket.create_connection(("127.0.0.1", world.panel.port)) for _ in range(400)]
+    try:
+        for connection in crowd:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
+        started = time.monotonic()
+        assert world.ask("GET", "/health")[0] == 200
+        assert time.monotonic() - started < 12
+    finally:
+        for connection in crowd:
+            connection.close()
