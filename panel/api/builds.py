@@ -90,11 +90,11 @@ def _find_owner(build: LiveBuild) -> models.Build:
 
 
 def _find_former(build: LiveBuild) -> LiveBuild:
-    succeeded = current_panel().admin.builds.list(build.record.deployment_id, status="succeeded", limit=None)
-    former = next((item for item in succeeded if item.number < build.number), None)
-    if former is None:
+    older = models.Cursor.of(build.record)
+    former = current_panel().admin.builds.list(build.record.deployment_id, status="succeeded", after=older, limit=1)
+    if not former:
         raise NotFound(
             f"No build before #{build.number} of its deployment succeeded.",
             hint="Name another build with ?to=, of whichever deployment.",
         )
-    return former
+    return former[0]
