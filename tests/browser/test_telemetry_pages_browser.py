@@ -88,6 +88,8 @@ def test_traces_are_filtered_sorted_and_paged(signed_in: Page, panel: RunningPan
     page.get_by_role("link", name="Next page").click()
     expect(rows).to_have_count(COUNT + 3 - 100)
     page.get_by_role("link", name="First page").click()
+    expect(rows).to_have_count(100)
+    page.wait_for_load_state()  # its scripts listen from then on
     page.get_by_label("Status").select_option("error")
     expect(rows).to_have_count(2)
     assert "status=error" in page.url
@@ -99,6 +101,7 @@ def test_traces_are_filtered_sorted_and_paged(signed_in: Page, panel: RunningPan
     expect(rows.first).to_contain_text("10,000")
     page.get_by_role("link", name="Errors").click()
     expect(page.locator("th[aria-sort]")).to_contain_text("Errors")
+    page.wait_for_load_state()
     page.keyboard.press("/")
     page.keyboard.type("upstream")
     page.keyboard.press("Enter")
