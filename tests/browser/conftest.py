@@ -62,7 +62,8 @@ class Complaints:
 
     def _see(self, request: Request) -> None:
         parts = urlsplit(request.url)
-        if parts.scheme not in {"data", "about", "blob"} and parts.hostname not in LOCAL:
+        host = parts.hostname or ""
+        if parts.scheme not in {"data", "about", "blob"} and host not in LOCAL and not host.endswith(".localhost"):
             self.strangers.append(request.url)
 
 

@@ -74,5 +74,10 @@ def test_the_panel_shows_them(admin: MastraAdmin) -> None:
     client.environ_base.update(HTTP_AUTHORIZATION=f"Bearer {TOKEN}")
     page = client.get(f"/traces/{WIDE}", base_url=BASE)
     assert page.status_code == 200
-    assert "the last one failed" in page.text
+    drawn = client.get(f"/traces/{WIDE}/rows", base_url=BASE).json or {}
+    rows = [dict(zip(drawn["fields"], row, strict=True)) for row in drawn["rows"]]
+    assert len(rows) == SPANS
+    (failed,) = [row for row in rows if row["status"] == "error"]
+    span = client.get(f"/traces/{WIDE}/spans/{failed['id']}", base_url=BASE)
+    assert "the last one failed" in span.text
     assert client.get(f"/traces/{'0' * 32}", base_url=BASE).status_code == 404
