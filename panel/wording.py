@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from flask import Flask
 
+from mastra_admin_sdk.display.charts.units import measure_money
 from mastra_admin_sdk.display.text import printable
 
 TONES = {
@@ -34,6 +35,7 @@ def add_filters(app: Flask) -> None:
         ago=ago,
         milliseconds=format_milliseconds,
         moment=format_moment,
+        money=format_money,
         printable=printable,
         seconds=format_seconds,
         share=format_share,
@@ -91,6 +93,11 @@ def format_share(share: float | None) -> str:
         return "\N{EN DASH}"
     percents = share * 100
     return f"{percents:.1f} %" if 0 < percents < 1 else f"{percents:.0f} %"
+
+
+def format_money(amount: float, currency: str) -> str:
+    """Return what something costs, such as ``$0.0000204``, as charts write it."""
+    return measure_money(currency).format(amount)
 
 
 def tone(state: str) -> str:
