@@ -28,19 +28,30 @@ export function listenToActions() {
 }
 
 async function run(element, button) {
-  if (element.getAttribute("aria-busy") === "true") return;
+  // A choice that is made while the last one is on its way follows it; a second click on a button is only a second click.
+  if (element.getAttribute("aria-busy") === "true") {
+    if (isChoice(element)) element.addEventListener("idle", () => run(element, button), { once: true });
+    return;
+  }
   clearErrors(element);
   if (element.dataset.confirm && !(await ask(element.dataset))) return;
   const restore = showBusy(element, button);
   try {
     const answer = await callApi(element.dataset.api, readBody(element), readHeaders(element));
     element.dispatchEvent(new CustomEvent("done", { detail: answer, bubbles: true }));
+    // A choice can be made again at once, and is shown as the server has it now.
+    if (isChoice(element)) restore();
     await finish(element, answer);
   } catch (error) {
+    if (isChoice(element)) element.reset();
     showError(element, error);
   } finally {
     restore();
   }
+}
+
+function isChoice(element) {
+  return "submitOnChange" in element.dataset;
 }
 
 /**
@@ -132,22 +143,29 @@ function readHeaders(element) {
   return { "Idempotency-Key": element.dataset.key };
 }
 
+/** Show that an element is acting; return what ends that, once. */
 function showBusy(element, button) {
   element.setAttribute("aria-busy", "true");
-  if (!button) return () => element.removeAttribute("aria-busy");
-  const label = button.innerHTML;
-  const width = button.offsetWidth;
-  button.disabled = true;
-  button.classList.add("busy");
-  button.style.minWidth = `${width}px`;
-  const word = element.dataset.busy ?? button.dataset.busy;
+  const label = button?.innerHTML;
+  const word = button && (element.dataset.busy ?? button.dataset.busy);
+  if (button) {
+    button.style.minWidth = `${button.offsetWidth}px`;
+    button.disabled = true;
+    button.classList.add("busy");
+  }
   if (word) button.textContent = `${word}…`;
+  let isOver = false;
   return () => {
+    if (isOver) return;
+    isOver = true;
     element.removeAttribute("aria-busy");
-    button.disabled = false;
-    button.classList.remove("busy");
-    button.style.minWidth = "";
+    if (button) {
+      button.disabled = false;
+      button.classList.remove("busy");
+      button.style.minWidth = "";
+    }
     if (word) button.innerHTML = label;
+    element.dispatchEvent(new CustomEvent("idle"));
   };
 }
 
@@ -159,7 +177,7 @@ async function finish(element, answer) {
   if (done === "none") return;
   if (done === "reload") return location.reload();
   if (done.startsWith("goto:")) return location.assign(fill(done.slice(5), answer));
-  if (element.matches("form")) element.reset();
+  if (element.matches("form") && !isChoice(element)) element.reset();
   await refreshPage({ force: true });
 }
 

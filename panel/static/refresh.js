@@ -67,7 +67,7 @@ function change(html, newTag, force) {
   shown = fresh.innerHTML;
   Idiomorph.morph(live, [...fresh.childNodes], {
     morphStyle: "innerHTML",
-    callbacks: { beforeNodeMorphed: mayChange, beforeAttributeUpdated: mayChangeAttribute },
+    callbacks: { beforeNodeMorphed: mayChange, beforeNodeRemoved: mayGo, beforeAttributeUpdated: mayChangeAttribute },
   });
   showTimes();
   live.dispatchEvent(new CustomEvent("refreshed", { bubbles: true }));
@@ -83,6 +83,11 @@ function mayChange(node) {
 function isBeingFilled(form) {
   if (form.contains(document.activeElement) && document.activeElement.matches("input, select, textarea")) return true;
   return [...form.elements].some((field) => field.value !== field.defaultValue && "defaultValue" in field && field.type !== "hidden");
+}
+
+/** What an action said stays until the next one. */
+function mayGo(node) {
+  return !(node instanceof Element && node.matches(".action-error:not([hidden]), .field-error"));
 }
 
 /** What a person opened stays open. */

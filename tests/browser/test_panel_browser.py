@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fixtures.panel import RunningPanel, make_build, seed, start_build, write_log
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from mastra_admin_sdk.models import Build
 from mastra_admin_sdk.ports.storage import AdminStorage
@@ -127,3 +127,15 @@ def test_pages_fit_and_dont_jump(
         assert page.evaluate("window.jumps") < 0.02, name
         page.screenshot(path=pictures / f"{name}-{scheme}-{width}.png", full_page=True)
     context.close()
+
+
+def test_a_click_before_the_scripts_listen_is_done_once_they_do(page: Page, panel: RunningPanel) -> None:
+    sign_in(page, panel)
+    held: list[Route] = []
+    page.route("**/static/shell.js", lambda route: held.append(route))
+    page.goto(f"{panel.url}/teams", wait_until="commit")
+    page.get_by_role("button", name="New team").first.click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    (script,) = held
+    script.continue_()
+    expect(page.get_by_role("dialog", name="New team")).to_be_visible()
