@@ -233,6 +233,7 @@ def test_settled_files_are_looked_at_again_only_when_something_changed(
     age(house.home.telemetry)
     role = house.take(ROLE)
     assert house.ingester.run_once(role) == 200
+    assert house.ingester.run_once(role) == 0  # it finds that nothing is left of them
     looks: list[Path] = []
     real = files._find
     monkeypatch.setattr(files, "_find", lambda path: (looks.append(path), real(path))[1])
@@ -267,3 +268,18 @@ def test_the_index_serves_threads_at_once(house: House) -> None:
     for reader in readers:
         reader.join(10)
     assert len(house.engine.lines) == 200
+
+
+def test_a_pass_ends_while_a_server_goes_on_writing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(house, "1_a.jsonl", "first\n")
+    insert = house.parts.observability.insert
+
+    def insert_while_more_comes(chunks: Any) -> None:
+        insert(chunks)
+        assert path.stat().st_size < 600, "it goes on and on"
+        with path.open("ab") as file:
+            file.write(b"another\n")
+
+    monkeypatch.setattr(house.parts.observability, "insert", insert_while_more_comes)
+    assert ingest(house) == len("first\n")
+    assert ingest(house) == len("another\n")

@@ -57,7 +57,7 @@ class Ingester:
         self._ready = self._is_untidy = False
 
     def run_once(self, role: HeldLease, *, stopping: Callable[[], bool] = lambda: False) -> int:
-        """Store all that is there and not stored yet; return the bytes that were.
+        """Store all that is there now and not stored yet; return the bytes that were.
 
         Raises:
             EngineUnavailable: the store is away; nothing is lost, the next pass repeats it.
@@ -136,10 +136,9 @@ class Ingester:
                         ahead = readers.submit(self._read_after, [each for each, _ in under_way])
                 while under_way and (ahead is None or len(under_way) >= most):
                     total += self._settle(*under_way.popleft(), role)
-                if ahead:
-                    batch = ahead.result()
-                else:
-                    batch = self._read_batch(self._offsets) if batch and not stopping() else None
+                # A batch that isn't full held all there was. What came meanwhile is for the next pass: with a server
+                # that writes all the time, this one would never end.
+                batch = ahead.result() if ahead else None
         self._tidy_store(total)
         self._tidy_if_due(role)
         return total
