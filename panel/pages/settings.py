@@ -17,6 +17,7 @@ from mastra_admin_sdk.models import Member, Team, TokenScope
 from ..context import current_panel
 from ..lookup import visible_projects, visible_teams
 from ..principals import can, current_principal
+from ..problems import Refused
 from ..rendering import render_page
 from ..viewmodels.settings import GROUPS, OF_EVERYBODY, TABS, list_prices, list_settings
 
@@ -24,6 +25,7 @@ blueprint = Blueprint("settings", __name__)
 
 _LIBRARIES = ("flask", "gunicorn", "pandas", "pyarrow", "chdb-core", "clickhouse-driver", "sqlalchemy", "plotly")
 _OF_ADMINS = frozenset({"doctor", "tokens"})
+_ASK = "Sign in with a token of the scope 'admin' that is for all teams, or ask somebody who has one."
 
 
 @blueprint.get("/settings")
@@ -31,6 +33,9 @@ def show() -> Response:
     """Show one of `TABS`, chosen by ``?tab=``."""
     offered = [name for name in TABS if _may_see(name)]
     tab = request.args.get("tab") or offered[0]
+    if tab in TABS and tab not in offered:
+        who = current_principal().name
+        raise Refused(403, "forbidden", f"{who!r} may not see the settings of {TABS[tab].lower()!r}.", hint=_ASK)
     if tab not in offered:
         raise NotFound(f"There are no settings {tab[:40]!r}.", hint=f"There are: {', '.join(offered)}.")
     describe = _DESCRIBERS[tab]

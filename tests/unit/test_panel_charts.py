@@ -190,8 +190,8 @@ def test_a_reader_sees_but_is_offered_nothing_to_change(admin: MastraAdmin) -> N
     for path in ("/usage", "/alerts", "/settings?tab=members", "/settings?tab=retention"):
         page = call(reader, path)
         assert "data-api=" not in page, path
-    call(reader, "/settings?tab=doctor", 404)
-    call(reader, "/settings?tab=tokens", 404)
+    call(reader, "/settings?tab=doctor", 403)
+    call(reader, "/settings?tab=tokens", 403)
     call(reader, "/api/alerts", 403, method="POST", body=RULE)
     call(reader, "/api/gc", 403, method="POST", body={"dry_run": True})
 
@@ -207,7 +207,7 @@ def test_who_is_bound_to_a_team_sees_its_own_alone(admin: MastraAdmin, charted: 
     call(others, "/api/alerts/theirs", 404)
     call(ours, "/api/alerts", 403, method="POST", body={**RULE, "name": "all"})
     call(ours, "/api/settings", 403)
-    call(ours, "/settings?tab=about", 404)
+    call(ours, "/settings?tab=about", 403)
     assert "Members" in call(ours, "/settings")
     chart = call(others, "/api/charts/requests")["chart"]
     assert chart["empty"]
