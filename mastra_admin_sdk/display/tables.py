@@ -1,51 +1,21 @@
 """Cards and tables for teams, projects, deployments, builds: as HTML and as text.
 
-A value is anything with a ``str``; ``None`` shows as a dash, a `Link` as a link where that is possible.
+A value is anything with a ``str``; ``None`` shows as a dash. Links, states, times and code (`values`) show
+as such where that is possible.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from .pages import render_template
 from .text import NOTHING, measure, pad, printable, truncate
+from .values import Code, Link, Moment, State
+from .values import get_tone as get_tone
 
-_TONES: Mapping[str, str] = {
-    **dict.fromkeys(("running", "succeeded", "ok", "healthy", "live"), "good"),
-    **dict.fromkeys(("failed", "error", "crashed", "unhealthy", "firing"), "bad"),
-    **dict.fromkeys(("queued", "pending", "building", "deploying", "starting", "draining"), "busy"),
-}
 _NARROWEST_COLUMN = 4
 _GAP = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A value that leads somewhere; ``text`` is the address when it isn't given."""
-
-    url: str
-    text: str = ""
-
-    @property
-    def href(self) -> str:
-        """The address if a browser may follow it (http, https, or a path on the same host), else empty."""
-        try:
-            parts = urlsplit(self.url)
-        except ValueError:
-            return ""
-        same_host = not parts.scheme and not parts.netloc and self.url.startswith("/") and "\\" not in self.url
-        return self.url if (parts.scheme in ("http", "https") and parts.netloc) or same_host else ""
-
-    def __str__(self) -> str:
-        return self.text or self.url
-
-
-def get_tone(state: str | None) -> str:
-    """Return how a state is coloured: ``good``, ``bad``, ``busy`` or ``quiet``."""
-    return _TONES.get(str(state).lower(), "quiet")
 
 
 def render_card_html(
@@ -59,9 +29,18 @@ def render_card_html(
         state: a word such as ``running``; none shows none.
         styles: whether to bring the style sheet along; a page that has it (`pages.load_styles`) needn't.
     """
-    cells = [(printable(name), _build_cell(value)) for name, value in _list_pairs(rows)]
+    cells = [(printable(name), build_cell(value)) for name, value in _list_pairs(rows)]
     shown = {"word": printable(str(state)), "tone": get_tone(state)} if state else None
-    return render_template("card.html.j2", styles=styles, title=printable(title), state=shown, rows=cells)
+    return render_template(
+        "card.html.j2",
+        styles=styles,
+        title=printable(title),
+        state=shown,
+        rows=cells,
+        problem="",
+        tables=(),
+        tries=(),
+    )
 
 
 def render_table_html(
@@ -74,11 +53,17 @@ def render_table_html(
 ) -> str:
     """Return a table; the values of ``state_column`` are coloured, and ``empty`` is said when there are no rows."""
     cells = [
-        [_build_cell(value, is_state=name == state_column) for name, value in zip(columns, row, strict=True)]
+        [build_cell(value, is_state=name == state_column) for name, value in zip(columns, row, strict=True)]
         for row in rows
     ]
     return render_template(
-        "table.html.j2", styles=styles, columns=list(map(printable, columns)), rows=cells, empty=empty
+        "table.html.j2",
+        styles=styles,
+        title="",
+        columns=list(map(printable, columns)),
+        rows=cells,
+        empty=empty,
+        rest="",
     )
 
 
@@ -114,11 +99,16 @@ def _show(value: Any) -> str:
     return printable(str(value)) if value is not None and str(value) else NOTHING
 
 
-def _build_cell(value: Any, *, is_state: bool = False) -> dict[str, str]:
+def build_cell(value: Any, *, is_state: bool = False) -> dict[str, Any]:
+    """Return what the template of a cell needs of a value; a state is coloured, as is any value if ``is_state``."""
+    is_word = isinstance(value, State) or (is_state and value is not None)
     return {
         "text": _show(value),
         "href": value.href if isinstance(value, Link) else "",
-        "tone": get_tone(str(value)) if is_state and value is not None else "",
+        "tone": get_tone(str(value)) if is_word and str(value) else "",
+        "title": value.absolute if isinstance(value, Moment) else "",
+        "is_code": isinstance(value, Code),
+        "is_number": isinstance(value, int | float) and not isinstance(value, bool),
     }
 
 
