@@ -13,6 +13,7 @@ from mastra_admin_sdk.home import Home, open_home
 from mastra_admin_sdk.models import BuildStatus, DeploymentStatus, DesiredState
 from mastra_admin_sdk.services.programs.panel import PANEL, ensure_panel, make_panel_address
 from mastra_admin_sdk.services.programs.records import Recorded, end_recorded, find_running
+from mastra_admin_sdk.services.projects.example import EXAMPLE, EXAMPLE_TEAM, find_example
 
 from .daemon import ensure_background, run_background
 from .following import BACKGROUND, follow_build
@@ -21,7 +22,7 @@ from .output import Output, wrap
 from .progress import tell_live
 from .session import Session
 from .suggestions import list_next_steps
-from .targets import EXAMPLE, EXAMPLE_TEAM, ensure_project, find_example, name_deployment
+from .targets import ensure_project, name_deployment
 from .views import describe_build, describe_deployment
 
 if TYPE_CHECKING:

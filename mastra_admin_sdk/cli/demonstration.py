@@ -11,10 +11,11 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from mastra_admin_sdk.errors import Conflict, ObservabilityError, RequestFailed
+from mastra_admin_sdk.services.projects.example import EXAMPLE, EXAMPLE_TEAM, find_example
 
 from .leftovers import find_leftovers
 from .progress import ShowBuild
-from .targets import EXAMPLE, EXAMPLE_TEAM, ensure_project, find_example
+from .targets import ensure_project
 
 if TYPE_CHECKING:
     import pandas as pd

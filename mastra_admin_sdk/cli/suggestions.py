@@ -7,9 +7,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from mastra_admin_sdk.models import DeploymentStatus, DeploymentType
+from mastra_admin_sdk.services.projects.example import EXAMPLE
 
 from .session import Session, shorten_program
-from .targets import EXAMPLE, name_deployment
+from .targets import name_deployment
 
 if TYPE_CHECKING:
     from mastra_admin_sdk.admin import MastraAdmin

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mastra_admin_sdk.errors import Conflict, InvalidInput, NotFound, ToolMissing
+from mastra_admin_sdk.errors import Conflict, InvalidInput, NotFound
 from mastra_admin_sdk.models import Deployment, Project, SourceProject, SourceType, Team
 from mastra_admin_sdk.services.deployments.addresses import make_slug
 from mastra_admin_sdk.services.projects.sources import name_source
@@ -16,20 +14,6 @@ if TYPE_CHECKING:
     from mastra_admin_sdk.admin import MastraAdmin
 
 DEFAULT_TEAM = "Default"
-EXAMPLE_TEAM = "Demo"
-EXAMPLE = "weather-agent"
-
-
-def find_example() -> Path:
-    """Return the folder of the example project that ships with the package.
-
-    Raises:
-        ToolMissing: this installation doesn't have it.
-    """
-    folder = Path(str(resources.files("mastra_admin_sdk.examples") / EXAMPLE))
-    if not (folder / "package.json").is_file():
-        raise ToolMissing(f"The example project isn't at {folder}.", hint="Install mastra-admin-sdk again.")
-    return folder
 
 
 def ensure_project(admin: MastraAdmin, reference: str, team: str | None = None, *, name: str | None = None) -> Project:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mastra_admin_sdk.errors import Conflict
+from mastra_admin_sdk.errors import Conflict, NotFound
 from mastra_admin_sdk.models import Cursor, Project, SourceProject, SourceType, Team
 from mastra_admin_sdk.services.deployments.addresses import make_slug
 from mastra_admin_sdk.services.deployments.service import DeploymentService
@@ -18,6 +18,7 @@ from mastra_admin_sdk.services.parts import Parts
 from mastra_admin_sdk.services.references import ProjectRef, Resolver, TeamRef
 from mastra_admin_sdk.services.triggers.webhooks import Webhook, WebhookService
 
+from .example import EXAMPLE, EXAMPLE_TEAM, copy_example, find_example
 from .sources import SourceRef, find_source, name_source
 
 if TYPE_CHECKING:
@@ -143,6 +144,31 @@ class ProjectService:
             raise Conflict(exc.message, hint=f"Use it with {use}, or give this one another name.") from exc
         self._parts.record("create", "project", project.id, slug=project.slug, team=owner.slug)
         return project
+
+    def create_example(self, folder: str | Path = EXAMPLE, *, team: str = EXAMPLE_TEAM) -> Project:
+        """Write the example agent, which needs no API key, into a folder of yours, and create a project from it.
+
+        Asked again, it returns the project that is there, and leaves the folder as it is.
+
+        Parameters:
+            folder: where it is written; ``weather-agent`` in the current folder unless given.
+            team: who owns it; created when there is none of that name.
+
+        Raises:
+            Conflict: the folder holds something else, or the team has another project of that name.
+            SourceError: the folder can't be written.
+
+        Example:
+            >>> admin.deploy(admin.projects.create_example())
+        """
+        path = str(copy_example(folder))
+        owner = self._ensure_team(team)
+        slug = make_slug(EXAMPLE)
+        found = next((item for item in self._parts.storage.projects.list(owner.id) if item.slug == slug), None)
+        if found is None or name_source(found) not in {path, str(find_example())}:
+            return self.create(owner, source=path, name=EXAMPLE)
+        # What `mastra-admin up` deployed is from now on built from the copy, which its owner may change.
+        return found if name_source(found) == path else self.relink(found, path)
 
     def find_source(
         self, source: SourceRef | None = None, *, git: SourceRef | None = None, path: str | None = None
@@ -301,6 +327,12 @@ class ProjectService:
             self._deployments.delete(deployment)
         self._parts.storage.projects.delete(found.id)
         self._parts.record("delete", "project", found.id, slug=found.slug, object=name)
+
+    def _ensure_team(self, name: str) -> Team:
+        try:
+            return self._resolver.team(name)
+        except NotFound:
+            return TeamService(self._parts, self._resolver, self).create(name)
 
 
 def check_name(name: str, kind: str) -> str:
