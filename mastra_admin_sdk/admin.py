@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import __version__, registry
 from .errors import ForkedProcess
-from .home import open_home
+from .home import Home, open_home
 from .host import user_name
 from .ports.observability import ObservabilityStore
 from .ports.router import Router
@@ -46,6 +46,7 @@ from .services.keeping.janitor import Janitor
 from .services.keeping.removals import Removals
 from .services.keeping.retention import Retention
 from .services.leases import LeaseKeeper
+from .services.monitoring.alerts import AlertService
 from .services.monitoring.calls import MonitoringCalls
 from .services.monitoring.setup import Monitoring
 from .services.objects import Services
@@ -70,7 +71,7 @@ from .services.triggers.watching import REMOTE_ROLE as POLLER
 from .services.triggers.watching import ROLE as WATCHER
 from .services.triggers.watching import Watcher
 from .services.triggers.webhooks import WebhookService
-from .settings import load_settings
+from .settings import Settings, load_settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,6 +98,39 @@ class MastraAdmin(
         ...     live = admin.deploy(project)
         ...     admin.spans(project=project, since="1h")
     """
+
+    settings: Settings
+    """The values in force."""
+    home: Home
+    """Paths of the folder that holds everything."""
+    teams: TeamService
+    """Teams: create, find, rename, delete."""
+    projects: ProjectService
+    """Projects of teams, and their environment variables."""
+    deployments: DeploymentCollection
+    """What was deployed, running or not."""
+    builds: BuildCollection
+    """Builds of all deployments, as objects or as a DataFrame."""
+    processes: ProcessCollection
+    """Servers that run and ran."""
+    events: EventCollection
+    """The audit log."""
+    schedules: ScheduleService
+    """Deploys by the clock."""
+    webhooks: WebhookService
+    """Deploys by push."""
+    alerts: AlertService
+    """Rules that watch deployments, and whom they tell."""
+    members: MemberService
+    """Members of teams."""
+    tokens: TokenService
+    """Tokens for the panel, its API and the collector."""
+    charts: ChartService
+    """Latency, requests, errors, tokens, cost, builds and traces as charts."""
+    datasets: DatasetCollection
+    """Inputs and expected outputs, by name."""
+    collector: Collector
+    """What takes in telemetry from elsewhere; the panel calls it."""
 
     def __init__(
         self,
