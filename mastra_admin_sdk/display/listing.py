@@ -29,12 +29,13 @@ class Listing(Sequence[T], Generic[T]):
         plural: what several are called, ``of`` with an s unless given.
         empty: what is said when there is nothing; ``No projects yet.`` unless given.
         frame: makes the DataFrame of `frame`; a row a thing and a column a field of it unless given.
+        beside: returns what a row shows before the thing itself, such as whose it is; it must not ask a database.
 
     Example:
         >>> admin.projects.list()[:3].frame()
     """
 
-    __slots__ = ("_empty", "_items", "_make_frame", "_of", "_plural")
+    __slots__ = ("_beside", "_empty", "_items", "_make_frame", "_of", "_plural")
 
     def __init__(
         self,
@@ -44,10 +45,11 @@ class Listing(Sequence[T], Generic[T]):
         plural: str = "",
         empty: str = "",
         frame: MakeFrame | None = None,
+        beside: Callable[[Any], Mapping[str, Any]] | None = None,
     ) -> None:
         self._items = tuple(items)
         self._of, self._plural = of, plural or f"{of}s"
-        self._empty, self._make_frame = empty or f"No {self._plural} yet.", frame
+        self._empty, self._make_frame, self._beside = empty or f"No {self._plural} yet.", frame, beside
 
     def frame(self) -> pd.DataFrame:
         """Return a row a thing of this list, in its order.
@@ -96,11 +98,11 @@ class Listing(Sequence[T], Generic[T]):
     def __repr__(self) -> str:
         if not self._items:
             return f"<{self._empty.rstrip('.')}>"
-        columns, rows = lay_out(self._items[:_MOST_TEXT])
+        columns, rows = lay_out(self._items[:_MOST_TEXT], self._beside)
         return "\n".join([self._title, render_table_text(columns, rows), *self._say_rest(_MOST_TEXT)])
 
     def _repr_html_(self) -> str:
-        columns, rows = lay_out(self._items[:_MOST_HTML])
+        columns, rows = lay_out(self._items[:_MOST_HTML], self._beside)
         return render_template(
             "table.html.j2",
             styles=True,
@@ -124,12 +126,22 @@ class Listing(Sequence[T], Generic[T]):
         return [f"… and {left:,} more: .frame() has all."] if left > 0 else []
 
     def _with(self, items: Iterable[T]) -> Listing[T]:
-        return type(self)(items, of=self._of, plural=self._plural, empty=self._empty, frame=self._make_frame)
+        made: Listing[T] = Listing(
+            items,
+            of=self._of,
+            plural=self._plural,
+            empty=self._empty,
+            frame=self._make_frame,
+            beside=self._beside,
+        )
+        return made
 
 
-def lay_out(items: Sequence[Any]) -> tuple[list[str], list[list[Any]]]:
+def lay_out(
+    items: Sequence[Any], beside: Callable[[Any], Mapping[str, Any]] | None = None
+) -> tuple[list[str], list[list[Any]]]:
     """Return columns and rows of things; columns that are empty in all rows are left out."""
-    cells = [_list_cells(item) for item in items]
+    cells = [{**(beside(item) if beside else {}), **_list_cells(item)} for item in items]
     names = list(dict.fromkeys(name for each in cells for name in each))
     told = [name for name in names if any(_says_something(each.get(name)) for each in cells)]
     return list(map(printable, told)), [[each.get(name) for name in told] for each in cells]

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from mastra_admin_sdk.display.shown import Shown
+
 from .entities import new_id, utc_now
+from .showing_more import describe_alert_message, describe_alert_state, describe_rule
 from .states import AlertEvent, AlertKind, AlertStatus, DeliveryStatus
 
 
-@dataclass(frozen=True, slots=True)
-class AlertRule:
+@dataclass(frozen=True, slots=True, repr=False)
+class AlertRule(Shown):
     """What is watched, and whom to tell; its name is unique.
 
     It watches one deployment (``deployment_id``), those of a project (``project_id``), or all. ``threshold`` is in the
@@ -35,9 +38,11 @@ class AlertRule:
     created_at: datetime = field(default_factory=utc_now)
     updated_at: datetime = field(default_factory=utc_now)
 
+    _describe = describe_rule
 
-@dataclass(frozen=True, slots=True)
-class AlertState:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class AlertState(Shown):
     """What a rule last saw of one subject: a deployment's id, or empty for what concerns the whole home.
 
     ``since`` is when it got this status, ``value`` what was measured last (``None``: nothing to measure). It changes
@@ -58,9 +63,11 @@ class AlertState:
     created_at: datetime = field(default_factory=utc_now)
     updated_at: datetime = field(default_factory=utc_now)
 
+    _describe = describe_alert_state
 
-@dataclass(frozen=True, slots=True)
-class AlertMessage:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class AlertMessage(Shown):
     """One message to a rule's webhook, kept as history after it was delivered or given up.
 
     ``payload`` is what is sent; ``attempts`` counts tries, ``next_attempt_at`` is when the next one is due, ``error``
@@ -79,3 +86,5 @@ class AlertMessage:
     error: str | None = None
     id: str = field(default_factory=new_id)
     created_at: datetime = field(default_factory=utc_now)
+
+    _describe = describe_alert_message

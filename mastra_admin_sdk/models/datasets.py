@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from mastra_admin_sdk.display.shown import Shown
+
 from .entities import new_id, utc_now
+from .showing_more import describe_dataset, describe_item
 
 
-@dataclass(frozen=True, slots=True)
-class Dataset:
+@dataclass(frozen=True, slots=True, repr=False)
+class Dataset(Shown):
     """A list of items under a name, which is unique."""
 
     name: str
@@ -20,9 +23,11 @@ class Dataset:
     created_at: datetime = field(default_factory=utc_now)
     updated_at: datetime = field(default_factory=utc_now)
 
+    _describe = describe_dataset
 
-@dataclass(frozen=True, slots=True)
-class DatasetItem:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class DatasetItem(Shown):
     """One input of a dataset.
 
     ``input`` and ``expected`` are any JSON value. ``target`` is what it is an input of: ``agent:<id>`` or
@@ -39,3 +44,5 @@ class DatasetItem:
     id: str = field(default_factory=new_id)
     created_at: datetime = field(default_factory=utc_now)
     updated_at: datetime = field(default_factory=utc_now)
+
+    _describe = describe_item

@@ -12,6 +12,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from mastra_admin_sdk.display.shown import Shown
+
+from .showing import (
+    describe_build,
+    describe_deployment,
+    describe_event,
+    describe_lease,
+    describe_process,
+    describe_project,
+    describe_route,
+    describe_schedule,
+    describe_team,
+    describe_variable,
+    list_build_cells,
+)
 from .states import (
     BuildKind,
     BuildStatus,
@@ -36,17 +51,19 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class EnvVar:
+@dataclass(frozen=True, slots=True, repr=False)
+class EnvVar(Shown):
     """One environment variable of a project or deployment; its value is encrypted (services.environment.secrets)."""
 
     key: str
     encrypted_value: str = field(repr=False)
     is_secret: bool = True
 
+    _describe = describe_variable
 
-@dataclass(frozen=True, slots=True)
-class Team:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Team(Shown):
     """Owns projects; its slug is part of every address and unique."""
 
     name: str
@@ -55,9 +72,11 @@ class Team:
     created_at: datetime = field(default_factory=utc_now)
     updated_at: datetime = field(default_factory=utc_now)
 
+    _describe = describe_team
 
-@dataclass(frozen=True, slots=True)
-class Project:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Project(Shown):
     """One Mastra app of a team, tied to a source project; its slug is unique in its team.
 
     ``source_config`` for `SourceType.LOCAL`: ``{"project_id": …, "path": …}``; for `SourceType.GIT`: ``{"url": …,
@@ -78,9 +97,11 @@ class Project:
     created_at: datetime = field(default_factory=utc_now)
     updated_at: datetime = field(default_factory=utc_now)
 
+    _describe = describe_project
 
-@dataclass(frozen=True, slots=True)
-class Deployment:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Deployment(Shown):
     """A project on a branch; its slug is unique in its project.
 
     ``branch`` is a label for a local source, and the branch, tag or commit that is deployed of a git source.
@@ -117,13 +138,15 @@ class Deployment:
     created_at: datetime = field(default_factory=utc_now)
     updated_at: datetime = field(default_factory=utc_now)
 
+    _describe = describe_deployment
+
 
 PHASES = ("copy", "install", "build", "start", "health", "route", "drain")
 """What a build goes through, in order; with the strategy ``recreate`` it drains before it starts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Build:
+@dataclass(frozen=True, slots=True, repr=False)
+class Build(Shown):
     """One attempt to put an artifact live, numbered 1, 2, 3 … in its deployment.
 
     ``phases`` maps each of `PHASES` that was entered to seconds, in that order.
@@ -168,6 +191,9 @@ class Build:
     id: str = field(default_factory=new_id)
     created_at: datetime = field(default_factory=utc_now)
 
+    _describe = describe_build
+    _list_cells = list_build_cells
+
     def __post_init__(self) -> None:
         # A database may keep the keys of a JSON object in an order of its own.
         object.__setattr__(self, "phases", dict(sorted(self.phases.items(), key=_place_phase)))
@@ -182,8 +208,8 @@ def _place_phase(phase: tuple[str, float]) -> int:
     return PHASES.index(phase[0]) if phase[0] in PHASES else len(PHASES)
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+@dataclass(frozen=True, slots=True, repr=False)
+class Process(Shown):
     """One server of one artifact. ``boot_id`` and ``start_ticks`` tell its pid from a later one with that number.
 
     ``pid`` is the server's (node), ``shim_pid`` that of the small process above it, which outlives the SDK.
@@ -215,9 +241,11 @@ class Process:
     id: str = field(default_factory=new_id)
     created_at: datetime = field(default_factory=utc_now)
 
+    _describe = describe_process
 
-@dataclass(frozen=True, slots=True)
-class Route:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Route(Shown):
     """A host name that the router sends to local ports; the host is unique.
 
     ``more_targets`` are those of further replicas, each as ``address:port``; ``tls`` is that of this host.
@@ -232,14 +260,16 @@ class Route:
     id: str = field(default_factory=new_id)
     created_at: datetime = field(default_factory=utc_now)
 
+    _describe = describe_route
+
     @property
     def targets(self) -> tuple[str, ...]:
         """All targets as ``address:port``, the main one first."""
         return (f"{self.target_host}:{self.target_port}", *self.more_targets)
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+@dataclass(frozen=True, slots=True, repr=False)
+class Schedule(Shown):
     """When a deployment is deployed again by itself: a cron expression of five fields in a time zone (an IANA name).
 
     ``next_at`` is when it fires next; it is moved by compare-and-set, so that of two processes only one fires it.
@@ -256,9 +286,11 @@ class Schedule:
     id: str = field(default_factory=new_id)
     created_at: datetime = field(default_factory=utc_now)
 
+    _describe = describe_schedule
 
-@dataclass(frozen=True, slots=True)
-class Event:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Event(Shown):
     """One line of the audit log: who did what to which object."""
 
     actor: str
@@ -269,15 +301,19 @@ class Event:
     time: datetime = field(default_factory=utc_now)
     id: str = field(default_factory=new_id)
 
+    _describe = describe_event
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Lease(Shown):
     """A role (supervisor, ingester, …) that one owner holds until ``expires_at``; each take-over adds a generation."""
 
     name: str
     owner: str
     generation: int
     expires_at: datetime
+
+    _describe = describe_lease
 
 
 @dataclass(frozen=True, slots=True)

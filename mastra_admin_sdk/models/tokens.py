@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from mastra_admin_sdk.display.shown import Shown
+
 from .entities import new_id, utc_now
+from .showing_more import describe_token
 from .states import TokenScope
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+@dataclass(frozen=True, slots=True, repr=False)
+class Token(Shown):
     """An API token. Only its SHA-256 ``digest`` (hexadecimal, unique) is kept.
 
     It is good for ``scopes``, for one team or project when it names one, until ``expires_at`` or ``revoked_at``. One
@@ -28,3 +31,5 @@ class Token:
     member_id: str | None = None
     id: str = field(default_factory=new_id)
     created_at: datetime = field(default_factory=utc_now)
+
+    _describe = describe_token

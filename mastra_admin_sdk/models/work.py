@@ -8,11 +8,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from mastra_admin_sdk.display.shown import Shown
+
+from .showing_more import (
+    describe_line,
+    describe_removal,
+    describe_skipped,
+    describe_source,
+)
 from .states import PackageManager
 
 
-@dataclass(frozen=True, slots=True)
-class SourceProject:
+@dataclass(frozen=True, slots=True, repr=False)
+class SourceProject(Shown):
     """What a project source found.
 
     ``env_files`` are names of ``.env*`` files, which are never copied. ``workspace_root`` is set when it is a package
@@ -35,13 +43,17 @@ class SourceProject:
     git_dirty: bool | None = None
     workspace_root: str | None = None
 
+    _describe = describe_source
 
-@dataclass(frozen=True, slots=True)
-class SkippedFolder:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SkippedFolder(Shown):
     """A folder that a scan passed over although it looked like a project, and why."""
 
     path: str
     reason: str
+
+    _describe = describe_skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +162,8 @@ class ServerUsage:
     cpu_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Removal:
+@dataclass(frozen=True, slots=True, repr=False)
+class Removal(Shown):
     """One thing that was removed to free space, or would be: what, why, and how many bytes that frees."""
 
     path: str
@@ -159,12 +171,16 @@ class Removal:
     reason: str
     bytes: int
 
+    _describe = describe_removal
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LogLine(Shown):
     """One numbered line of a build or server log; ``time`` is UTC, ``stream`` is ``out``, ``err`` or ``info``."""
 
     number: int
     time: datetime
     stream: str
     text: str
+
+    _describe = describe_line

@@ -93,6 +93,34 @@ class ObjectNames:
         except NotFound:
             return None
 
+    def recall(self, kind: str, object_id: str | None) -> str | None:
+        """Return the name of a team, project or deployment if it was read before; no query is made for it."""
+        return self._known.get((kind, object_id or ""))
+
+    def learn(self, kind: str, object_ids: Iterable[str | None]) -> dict[str, str]:
+        """Return names of teams, projects or deployments by their ids; the unknown ones are read all at once.
+
+        Those that are gone are left out.
+        """
+        wanted = {object_id for object_id in object_ids if object_id}
+        if any((kind, object_id) not in self._known for object_id in wanted):
+            self._read_all()
+        return {each: self._known[kind, each] for each in wanted if (kind, each) in self._known}
+
+    def _read_all(self) -> None:
+        # Deployments first, so that what they belong to is there by the time it is read.
+        deployments, projects = self._storage.deployments.list(), self._storage.projects.list()
+        for team in self._storage.teams.list():
+            self._known["team", team.id] = team.slug
+        for project in projects:
+            self._join("project", project.id, project.slug, self._known.get(("team", project.team_id)))
+        for item in deployments:
+            self._join("deployment", item.id, item.slug, self._known.get(("project", item.project_id)))
+
+    def _join(self, kind: str, object_id: str, slug: str, owner: str | None) -> None:
+        if owner:
+            self._known[kind, object_id] = f"{owner}/{slug}"
+
     def _name(self, kind: str, object_id: str) -> str:
         if (kind, object_id) not in self._known:
             self._known[kind, object_id] = self._read(kind, object_id)
