@@ -68,7 +68,8 @@ _OPTIONS: Mapping[str, Any] = {
 }
 WHOSE = ("project", "deployment", "build", "branch", "since", "until")
 OF_SPANS = ("type", "status", "name", "agent", "model", "thread", "user", "trace", "text", "attribute")
-OF_LOGS = ("level", "trace", "text", "attribute")
+OF_RECORDS = ("trace", "text", "attribute")
+OF_LOGS = ("level", *OF_RECORDS)
 SHAPE = ("order", "limit", "columns", "count", "format")
 
 

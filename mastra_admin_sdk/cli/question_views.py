@@ -66,6 +66,14 @@ def _show_count(name: str) -> Cell:
     return lambda row, _: f"{row[name]:,}" if row[name] is not None else None
 
 
+def _show_number(name: str) -> Cell:
+    return lambda row, _: _write_number(row[name]) if row[name] is not None else None
+
+
+def _write_number(value: float) -> str:
+    return f"{value:,.4f}".rstrip("0").rstrip(".") if abs(value) >= 0.001 or not value else f"{value:.3g}"
+
+
 def _show_cost(row: Row, _: datetime) -> object:
     cost = row["cost"]
     return None if cost is None else f"{cost:,.2f}" if cost >= 1 or not cost else f"{cost:.2g}"
@@ -90,6 +98,29 @@ _VIEWS: Mapping[str, Sequence[tuple[Column, Cell]]] = {
         (Column("WHEN"), _show_age("timestamp")),
         (Column("LEVEL", state=True), _show("level")),
         (Column("MESSAGE", shrink=True), _show("message")),
+        (Column("TRACE"), _show_id("trace_id")),
+    ),
+    "metrics": (
+        (Column("WHEN"), _show_age("timestamp")),
+        (Column("NAME", shrink=True), _show("name")),
+        (Column("VALUE", right=True), _show_number("value")),
+        (Column("MODEL", shrink=True), _show("model")),
+        (Column("TRACE"), _show_id("trace_id")),
+    ),
+    "scores": (
+        (Column("WHEN"), _show_age("timestamp")),
+        (Column("NAME", shrink=True), _show("name")),
+        (Column("SCORE", right=True), _show_number("score")),
+        (Column("REASON", shrink=True), _show("reason")),
+        (Column("BY", shrink=True), _show("author")),
+        (Column("TRACE"), _show_id("trace_id")),
+    ),
+    "feedback": (
+        (Column("WHEN"), _show_age("timestamp")),
+        (Column("NAME", shrink=True), _show("name")),
+        (Column("VALUE", shrink=True), _show("label")),
+        (Column("COMMENT", shrink=True), _show("comment")),
+        (Column("BY", shrink=True), _show("author")),
         (Column("TRACE"), _show_id("trace_id")),
     ),
     "latency": (

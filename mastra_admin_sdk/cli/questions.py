@@ -1,4 +1,4 @@
-"""``mastra-admin spans``, ``latency``, ``usage``, ``errors``, ``threads`` and ``tail``: questions about telemetry."""
+"""``mastra-admin spans``, ``metrics``, ``latency``, ``errors``, ``tail`` and the like: questions about telemetry."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mastra_admin_sdk.display.text import format_duration
 from mastra_admin_sdk.models import utc_now
 
 from .failures import ExitCode
-from .filters import EVERYTHING, OF_LOGS, OF_SPANS, SHAPE, WHOSE, read_filters, take_filters
+from .filters import EVERYTHING, OF_LOGS, OF_RECORDS, OF_SPANS, SHAPE, WHOSE, read_filters, take_filters
 from .frames import iterate_csv, iterate_records, render_frame, to_json_value, write_csv
 from .group import AdminCommand
 from .question_views import render_answer
@@ -101,6 +101,42 @@ def threads(session: Session, /, form: str | None, **options: Any) -> None:
     Of the last 24 hours unless said otherwise.
     """
     answer(session, "threads", form, options)
+
+
+@click.command(cls=AdminCommand)
+@take_filters(*WHOSE, "name", "model", *OF_RECORDS, *SHAPE)
+@click.pass_obj
+def metrics(session: Session, /, form: str | None, **options: Any) -> None:
+    """List points of metrics, the newest first.
+
+    \b
+    mastra-admin metrics --name mastra_tokens --since 1h
+    """
+    answer(session, "metrics", form, options)
+
+
+@click.command(cls=AdminCommand)
+@take_filters(*WHOSE, "name", *OF_RECORDS, *SHAPE)
+@click.pass_obj
+def scores(session: Session, /, form: str | None, **options: Any) -> None:
+    """List scores that people and scorers gave, the newest first.
+
+    \b
+    mastra-admin scores --name helpful --since 7d
+    """
+    answer(session, "scores", form, options)
+
+
+@click.command(cls=AdminCommand)
+@take_filters(*WHOSE, "name", *OF_RECORDS, *SHAPE)
+@click.pass_obj
+def feedback(session: Session, /, form: str | None, **options: Any) -> None:
+    """List labels, notes and feedback of users, the newest first.
+
+    \b
+    mastra-admin feedback --name topic
+    """
+    answer(session, "feedback", form, options)
 
 
 @click.command(cls=AdminCommand)

@@ -1,4 +1,4 @@
-"""``mastra-admin score`` and ``label``: saying something about a trace or span."""
+"""``mastra-admin score``, ``label`` and ``note``: saying something about a trace or span."""
 
 from __future__ import annotations
 
@@ -66,6 +66,25 @@ def label(session: Session, /, trace_id: str, **given: Any) -> None:
     """
     with session.open_admin() as admin:
         found = admin.label(trace_id=trace_id, **given)
+    _tell(session, found)
+
+
+@click.command(cls=AdminCommand)
+@click.argument("trace_id", metavar="TRACE")
+@click.argument("comment", required=False)
+@click.option("--name", default="note", show_default=True, help="What the note is about.")
+@_target_options
+@click.pass_obj
+def note(session: Session, /, trace_id: str, **given: Any) -> None:
+    """Leave the words COMMENT on trace TRACE.
+
+    Others of the same author and name are replaced.
+
+    \b
+    mastra-admin note 6854cc3c7627802cd5339c2bbe162a6d "the tool was slow"
+    """
+    with session.open_admin() as admin:
+        found = admin.annotate(trace_id=trace_id, **given)
     _tell(session, found)
 
 

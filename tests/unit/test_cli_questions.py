@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from fakes.observability import FakeObservabilityStore
 from fixtures.cli import CommandLine
-from fixtures.lines import make_chunk, make_log, make_span, now
+from fixtures.lines import iso, make_chunk, make_line, make_log, make_span, now
 
 from mastra_admin_sdk.ports.observability import SPAN_COLUMNS, Stream
 
@@ -33,6 +33,12 @@ def asked(command_line: CommandLine) -> CommandLine:
     ]  # fmt: skip
     failed = {"errorInfo": {"message": "Timeout after 30 s: the tool 'search' did not answer, and nobody knows why"}}
     lines.append(make_span("ended", TRACE, "bad", start + timedelta(seconds=61), 30_000, name="search", **failed))
+    point = {"timestamp": iso(start), "traceId": TRACE}
+    lines += [
+        make_line("metric", {**point, "name": "mastra_tokens", "value": 1234567.5}),
+        make_line("score", {**point, "scorerId": "helpful", "score": 0.5, "reason": "it answers half of it"}),
+        make_line("feedback", {**point, "feedbackType": "thumbs", "value": "up", "comment": "good"}),
+    ]
     logs = [make_log("hello", start), make_log("it broke", start, level="error")]
     store.insert([make_chunk(*lines), make_chunk(*logs, stream=Stream.LOGS)])
     command_line.store = store  # type: ignore[assignment]
@@ -49,6 +55,9 @@ def asked(command_line: CommandLine) -> CommandLine:
         (["latency", "--by", "agent,model", "--bucket", "5m"], "BUCKET AGENT MODEL COUNT ERRORS P50 P95 P99 MAX"),
         (["usage"], "MODEL COUNT INPUT OUTPUT TOTAL COST"),
         (["usage", "--by", "agent,day"], "AGENT DAY COUNT INPUT OUTPUT TOTAL COST"),
+        (["metrics"], "WHEN NAME VALUE MODEL TRACE"),
+        (["scores"], "WHEN NAME SCORE REASON BY TRACE"),
+        (["feedback"], "WHEN NAME VALUE COMMENT BY TRACE"),
         (["errors"], "COUNT TRACES LAST MESSAGE EXAMPLE"),
         (["threads"], "THREAD USER LAST TRACES ERRORS TOKENS COST"),
     ],
@@ -61,6 +70,13 @@ def test_tables_fit_into_80_columns(asked: CommandLine, command: list[str], titl
     assert first.split() == title.split()
     assert rows
     assert max(map(len, [first, *rows])) <= 80
+
+
+def test_numbers_of_records_are_short(asked: CommandLine) -> None:
+    assert " 1,234,567.5 " in asked.run("metrics").stdout
+    assert " 0.5 " in asked.run("scores").stdout
+    assert asked.run_json("scores", "--count", "--name", "helpful") == {"count": 1}
+    assert asked.run("feedback", "--name", "nobody").stdout == "No feedback.\n"
 
 
 def test_what_is_left_out_is_said_beside_the_answer(asked: CommandLine) -> None:

@@ -75,6 +75,8 @@ def test_a_score_and_a_label_are_written_and_taken_back(run: Program) -> None:
     assert list(run.admin.feedback()["label"]) == ["good"]
     assert run("label", TRACE, "--name", "quality", "--span", "a" * 16, "--remove")["outcome"] == "removed"
     assert run.admin.feedback().empty
+    assert run("note", TRACE, "the tool was slow")["outcome"] == "written"
+    assert list(run.admin.feedback()["comment"]) == ["the tool was slow"]
 
 
 def test_what_is_missing_is_named(run: Program) -> None:
