@@ -15,10 +15,10 @@ from mastra_admin_sdk.cli.output import Output
 from mastra_admin_sdk.cli.progress import LivePanel, describe_stage, read_last_line, show_progress, summarize_phases
 from mastra_admin_sdk.cli.session import Session
 from mastra_admin_sdk.cli.suggestions import list_next_steps, make_curl
-from mastra_admin_sdk.services.projects.example import find_example
 from mastra_admin_sdk.errors import Conflict
 from mastra_admin_sdk.linelog import LineLog
 from mastra_admin_sdk.models import Build, BuildStatus
+from mastra_admin_sdk.services.projects.example import find_example
 
 
 def make_build(status: BuildStatus = BuildStatus.BUILDING, log: Path | None = None, **phases: float) -> Build:
